@@ -1,0 +1,1 @@
+"""Thin factories for the clients of broker, cache and tables. Heavy imports stay inside the functions."""

@@ -1,0 +1,103 @@
+"""The messages that stages leave for one another, besides the events: answers and reports."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model says of one event.
+
+    value: the class (bool), the number, or the segment, by task; probability: of the positive class
+    (classification only); interval: where the true number lies with 80 % (regression, when known).
+    """
+
+    value: bool | int | float
+    probability: float | None = None
+    interval: tuple[float, float] | None = None
+
+
+class Prediction(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer on the topic `predictions`: given at event time, before the label was known."""
+
+    application: str
+    event_id: str
+    entity: str
+    event_time: datetime
+    source_partition: int
+    source_offset: int
+    model: str
+    version: int
+    """The snapshot that was newest when the model answered."""
+    value: bool | int | float
+    probability: float | None
+    threshold: float | None
+    asked_at: datetime
+    """Wall clock, UTC."""
+
+
+class LearnerState(StrEnum):
+    """What a learner does, as far as anyone can know it."""
+
+    STARTING = "starting"
+    LIVE = "live"
+    FAILED = "failed"
+    FINISHED = "finished"
+    LOST = "lost"
+    """It said it was alive, and its heartbeat has stopped. Only readers derive this state."""
+
+
+class LearnerReport(msgspec.Struct, kw_only=True):
+    """What a learner says of itself every second or so."""
+
+    application: str
+    state: LearnerState
+    pid: int
+    heartbeat: datetime
+    champion: str
+    version: int
+    snapshot_created: datetime | None = None
+    asked: int = 0
+    taught: int = 0
+    pending: int = 0
+    """Asked, label not yet due."""
+    repeats: int = 0
+    """Messages seen twice and passed over."""
+    clock: datetime | None = None
+    lag: int = 0
+    """Messages of the valid topic not yet asked about."""
+    rate: float = 0.0
+    """Events asked per second, over the last report."""
+    run_id: str = ""
+    error: str = ""
+    threshold: float | None = None
+    scores: dict[str, float | None] = {}
+    """Metric id -> value of the champion."""
+    naive: dict[str, float | None] = {}
+    """The same metrics for the answer that costs nothing."""
+    confusion: dict[str, int] = {}
+    """tp, fp, tn, fn at the thresholds that were served (classification)."""
+    calibration: list[tuple[float, float, int]] = []
+    """Mean probability, share of positives, count, per bin (classification)."""
+    segments: list[Segment] = []
+    """Sizes and profiles (clustering)."""
+
+
+class Segment(msgspec.Struct, frozen=True, kw_only=True):
+    """One group of entities."""
+
+    number: int
+    size: int
+    profile: dict[str, float]
+    """Mean of each input in its own unit."""
+
+
+def state_now(report: LearnerReport, now: datetime, timeout_seconds: float) -> LearnerState:
+    """The state that a reader may believe: a silent learner is lost, whatever it last said."""
+    if report.state in (LearnerState.FINISHED, LearnerState.FAILED):
+        return report.state
+    silent = (now - report.heartbeat).total_seconds()
+    return LearnerState.LOST if silent > timeout_seconds else report.state

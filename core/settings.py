@@ -1,0 +1,270 @@
+"""Every setting, read once from the environment: `MILLRACE_BROKER__URL` is `settings.broker.url`.
+
+Only this module reads the environment. A value that can't be used, or a name that no setting has,
+stops the start with that name.
+"""
+
+from __future__ import annotations
+
+import os
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.applications import APPLICATIONS
+
+PREFIX = "MILLRACE_"
+DELIMITER = "__"
+
+FASTEST = 1e6
+"""Events per second that no producer here reaches."""
+
+
+class SettingsError(ValueError):
+    """A setting can't be used; the text names it, its value, and what is allowed."""
+
+
+class Part(BaseModel):
+    """A group of settings; unknown names are errors."""
+
+    model_config = {"extra": "forbid", "frozen": True}
+
+
+class Broker(Part):
+    """The broker, and the topics made in it."""
+
+    url: str = Field("127.0.0.1:19092", description="host:port of the broker (Kafka protocol)")
+    controller_port: int = Field(
+        19094, ge=1, le=65535, description="Port of the local broker's own controller"
+    )
+    partitions: int = Field(3, ge=1, le=1000, description="Partitions of each topic when it is created")
+    retention_hours: int = Field(168, ge=1, description="How long topics keep their messages")
+    retention_mib: int = Field(2048, ge=64, description="How much one partition keeps at most")
+
+
+class Flink(Part):
+    """The Flink cluster and its jobs."""
+
+    host: str = Field("127.0.0.1", description="Host of Flink's web UI and REST API")
+    port: int = Field(8081, ge=1, le=65535, description="Port of Flink's web UI and REST API")
+    rpc_port: int = Field(
+        16123, ge=1, le=65535, description="Port on which the local JobManager talks to TaskManagers"
+    )
+    slots: int = Field(
+        4, ge=1, description="Slots of the local TaskManager; each job takes `parallelism` of them"
+    )
+    parallelism: int = Field(1, ge=1, description="Parallelism of each job")
+    checkpoint_seconds: float = Field(
+        2, gt=0, description="Seconds between checkpoints, hence between commits to topics"
+    )
+    jobmanager_mib: int = Field(1024, ge=768, description="Memory of the local JobManager process")
+    taskmanager_mib: int = Field(1728, ge=1280, description="Memory of the local TaskManager process")
+    batch_rows: int = Field(5000, ge=1, description="Rows per Arrow batch in the validating map")
+    commit_rows: int = Field(20_000, ge=1, description="Rows after which the lakehouse job commits")
+    commit_seconds: float = Field(
+        2, gt=0, description="Seconds after which the lakehouse job commits what it has"
+    )
+
+
+class Lake(Part):
+    """Where the Delta tables are."""
+
+    uri: str = Field("", description="Root of the Delta tables; empty means `lake` below the state folder")
+
+
+class Redis(Part):
+    """Where live models and reports are."""
+
+    url: str = Field("redis://127.0.0.1:16379/0", description="Redis that holds live models and reports")
+
+
+class Mlflow(Part):
+    """Where runs are tracked."""
+
+    url: str = Field("http://127.0.0.1:15000", description="MLflow tracking server")
+
+
+class Producers(Part):
+    """The synthetic streams."""
+
+    rate: str = Field(
+        "10",
+        description="Live events per second: a number for all, or by application as in tfd=10,eta=5 (others 0)",
+    )
+    seed: int = Field(42, ge=0, description="Seed of the generators: the same seed gives the same stream")
+    backfill_events: int = Field(
+        20_000, ge=0, description="Events of history per application on the first start"
+    )
+    backfill_days: float = Field(14, gt=0, description="Days of event time that the history covers")
+    malformed_share: float = Field(
+        0.001, ge=0, le=1, description="Share of events that are damaged on purpose"
+    )
+
+    @field_validator("rate")
+    @classmethod
+    def _rate(cls, rate: str) -> str:
+        parse_rates(rate)
+        return rate
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """Live events per second of every application."""
+        return parse_rates(self.rate)
+
+
+def parse_rates(text: str) -> dict[str, float]:
+    """The rates that a text gives: "20", or "tfd=10,eta=5" with 0 for those not named; raises ValueError."""
+    rates = dict.fromkeys(APPLICATIONS, 0.0)
+    for item in text.split(","):
+        name, named, value = item.strip().rpartition("=")
+        if named and name not in APPLICATIONS:
+            raise ValueError(f"no application {name!r}; there are {', '.join(APPLICATIONS)}")
+        try:
+            rate = float(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is not a number of events per second") from None
+        if not 0 <= rate <= FASTEST:
+            raise ValueError(f"rate {value} must lie in 0..{FASTEST:.0f} events/s")
+        rates.update(dict.fromkeys([name] if named else rates, rate))
+    return rates
+
+
+class Learners(Part):
+    """The live models."""
+
+    snapshot_seconds: float = Field(3, gt=0, description="Seconds between snapshots of a live model")
+    tracking_seconds: float = Field(15, gt=0, description="Seconds between metrics logged to MLflow")
+    heartbeat_timeout_seconds: float = Field(
+        15, gt=0, description="A report older than this means the learner is not alive"
+    )
+    idle_seconds: float = Field(
+        2, gt=0, description="How long a silent partition holds back the others' event time"
+    )
+    recent: int = Field(
+        200, ge=1, le=10_000, description="How many of the newest answers are kept for the screens"
+    )
+    on_lost_offsets: str = Field(
+        "stop",
+        pattern="^(stop|skip)$",
+        description="When the next event is no longer kept: `stop` with an error, or `skip` to the oldest",
+    )
+
+
+class Serving(Part):
+    """The HTTP API."""
+
+    host: str = Field("127.0.0.1", description="Address that the HTTP API listens on")
+    port: int = Field(8000, ge=1, le=65535, description="Port of the HTTP API")
+    sql_seconds: float = Field(20, gt=0, description="Time limit of one SQL query")
+    sql_rows: int = Field(10_000, ge=1, le=100_000, description="Most rows that one SQL query returns")
+    sql_memory_mib: int = Field(1024, ge=64, description="Memory limit of one SQL query")
+
+    @property
+    def url(self) -> str:
+        """Base address of the API on this machine."""
+        return f"http://{self.host}:{self.port}"
+
+
+class Ui(Part):
+    """The dashboard."""
+
+    host: str = Field("127.0.0.1", description="Address that the dashboard listens on")
+    port: int = Field(8501, ge=1, le=65535, description="Port of the dashboard")
+    api_url: str = Field(
+        "", description="The HTTP API as the dashboard reaches it; empty means the serving settings"
+    )
+    api_timeout_seconds: float = Field(
+        10, gt=0, description="How long the dashboard waits for one answer of the API"
+    )
+
+
+class Settings(BaseSettings):
+    """The suite's settings, by part."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter=DELIMITER, extra="forbid", frozen=True
+    )
+
+    var: Path = Field(Path("var"), description="State folder: data, logs, generated configuration")
+    secret: SecretStr | None = Field(
+        None, description="Key that signs model bytes; unset means the file `secret` in the state folder"
+    )
+    log_level: str = Field(
+        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged"
+    )
+    broker: Broker = Broker()
+    flink: Flink = Flink()
+    lake: Lake = Lake()
+    redis: Redis = Redis()
+    mlflow: Mlflow = Mlflow()
+    producers: Producers = Producers()
+    learners: Learners = Learners()
+    serving: Serving = Serving()
+    ui: Ui = Ui()
+
+    @property
+    def lake_uri(self) -> str:
+        """Root of the Delta tables as a URI or an absolute path, without a slash at the end."""
+        return (self.lake.uri or str(self.var.resolve() / "lake")).rstrip("/")
+
+    @property
+    def api_url(self) -> str:
+        """Base address of the API as the dashboard reaches it."""
+        return (self.ui.api_url or self.serving.url).rstrip("/")
+
+    def signing_key(self) -> bytes:
+        """The key that signs snapshots; raises SettingsError when none was made or given."""
+        if self.secret:
+            return self.secret.get_secret_value().encode()
+        path = self.var / "secret"
+        try:
+            return path.read_bytes().strip()
+        except FileNotFoundError:
+            raise SettingsError(
+                f"{PREFIX}SECRET is not set and {path} does not exist: scripts/up makes it"
+            ) from None
+
+
+def settings_table() -> list[tuple[str, str, str]]:
+    """One row per setting: (environment name, default as text, help)."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        inner = getattr(field.annotation, "model_fields", None)
+        if inner is None:
+            rows.append((PREFIX + name.upper(), _shown(field), field.description or ""))
+            continue
+        for leaf, leaf_field in inner.items():
+            env = f"{PREFIX}{name}{DELIMITER}{leaf}".upper()
+            rows.append((env, _shown(leaf_field), leaf_field.description or ""))
+    return rows
+
+
+def _shown(field: Any) -> str:
+    value = field.get_default(call_default_factory=True)
+    return "" if value is None else str(value)
+
+
+def load() -> Settings:
+    """The settings of the environment; raises SettingsError that names what can't be used."""
+    known = [name for name, _, _ in settings_table()]
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and name.upper() not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else "; docs/settings.md lists all"
+            raise SettingsError(f"{name} is not a setting{hint}")
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = PREFIX + DELIMITER.join(str(part) for part in first["loc"]).upper()
+        raise SettingsError(f"{name}={first['input']!r}: {first['msg']}") from None
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return load()

@@ -1,0 +1,61 @@
+"""The command line of the Flink jobs: `python -m flink_jobs keeper | ready | tables`."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Annotated
+
+import httpx
+import typer
+
+from core import telemetry
+from core.settings import settings
+
+cli = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
+
+
+@cli.command()
+def keeper() -> None:
+    """Keep every job running, from its newest checkpoint, until SIGTERM; the jobs go on after it."""
+    from flink_jobs.cluster import Cluster
+    from flink_jobs.keeper import Keeper
+
+    log = telemetry.configure("keeper", settings().log_level)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per request otherwise
+    Keeper(settings(), Cluster.at(settings().flink.host, settings().flink.port), log).run()
+
+
+@cli.command()
+def ready(
+    wait: Annotated[float, typer.Option(help="Seconds to wait for it; 0 looks once.")] = 0,
+) -> None:
+    """Exit 0 when all tasks of all jobs run; otherwise say what is missing and exit 1."""
+    from flink_jobs.cluster import Cluster, waits
+
+    cluster = Cluster.at(settings().flink.host, settings().flink.port)
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            missing = waits(cluster.jobs())
+        except httpx.HTTPError as error:
+            missing = [f"Flink at {cluster.client.base_url} does not answer: {error}"]
+        if not missing or time.monotonic() >= deadline:
+            break
+        time.sleep(0.5)
+    for sentence in missing:
+        typer.echo(sentence)
+    raise typer.Exit(1 if missing else 0)
+
+
+@cli.command()
+def tables() -> None:
+    """Create the Delta tables that are missing (either environment can)."""
+    from flink_jobs.tables import create_all
+
+    made = create_all(settings().lake_uri)
+    typer.echo("\n".join(f"created {uri}" for uri in made) or "all tables exist")
+
+
+if __name__ == "__main__":
+    cli()

@@ -1,0 +1,1 @@
+"""How the suite is run: one laptop, or a cluster."""

@@ -1,0 +1,48 @@
+"""Every part of the local stack."""
+
+from __future__ import annotations
+
+from core.applications import APPLICATIONS
+from core.settings import Settings
+from infra.local import broker, flink, stores
+from infra.local.program import APP_PYTHON, REPO, Program
+
+
+def programs(settings: Settings) -> list[Program]:
+    """The parts with their commands, from stores to screens."""
+    return [
+        broker.program(settings),
+        stores.redis(settings),
+        *flink.programs(settings),
+        stores.mlflow(settings),
+        flink.keeper(settings),
+        *(learner(name) for name in APPLICATIONS),
+        serving(settings),
+        dashboard(settings),
+        *(producer(name) for name in APPLICATIONS),
+    ]
+
+
+def learner(application: str) -> Program:
+    """One process per application: one never blocks another."""
+    return Program(f"learner-{application}", [str(APP_PYTHON), "-m", "learners", "run", application])
+
+
+def producer(application: str) -> Program:
+    """The synthetic stream of an application."""
+    return Program(
+        f"producer-{application}", [str(APP_PYTHON), "-m", "producers", "run", application], wave=3
+    )
+
+
+def serving(settings: Settings) -> Program:
+    """The HTTP API."""
+    ports = {"MILLRACE_SERVING__PORT": settings.serving.port}
+    return Program("serving", [str(APP_PYTHON), "-m", "serving"], ports=ports)
+
+
+def dashboard(settings: Settings) -> Program:
+    """The Streamlit application."""
+    command = [str(APP_PYTHON), "-m", "streamlit", "run", str(REPO / "ui" / "main.py")]
+    command += ["--server.address", settings.ui.host, "--server.port", str(settings.ui.port)]
+    return Program("ui", command, ports={"MILLRACE_UI__PORT": settings.ui.port})

@@ -1,0 +1,205 @@
+"""What a learner leaves in Redis: snapshot, report, history, newest answers and their truths.
+
+    the loop (never waits) -> newest values -> a thread -> Redis
+
+Redis may be away: the loop goes on, the thread tries again, and what is newest then is written. During a
+backfill only the newest answers are encoded; the rest would be pushed out of the list at once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, deque
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import structlog
+from redis import Redis
+from redis.exceptions import RedisError
+
+from core import names
+from core.records import LearnerReport, Prediction
+from core.snapshots import Header, Payload, seal
+
+log = structlog.get_logger("millrace.learner")
+
+TICK_S = 0.2
+LONGEST_PAUSE_S = 5.0
+HISTORY = 4000
+"""Points that the history keeps, about."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Publisher(threading.Thread):
+    """Writes for one application; all `offer_*` methods return at once.
+
+    version: the snapshot that Redis was given last.
+    """
+
+    def __init__(self, application: str, redis: Redis, key: bytes, recent: int, version: int) -> None:
+        super().__init__(name="publisher", daemon=True)
+        self._application = application
+        self._redis = redis
+        self._key = key
+        self._recent = recent
+        self.version = version
+        self.snapshot_created: datetime | None = None
+        self._lock = threading.Lock()
+        self._snapshot: tuple[Header, Payload] | None = None
+        self._report: LearnerReport | None = None
+        self._points: deque[bytes] = deque(maxlen=HISTORY)
+        self._answers: deque[tuple[Prediction, dict[str, Any]]] = deque(maxlen=recent)
+        self._truths: deque[tuple[str, Any]] = deque(maxlen=4 * recent)
+        self._shown: OrderedDict[str, None] | None = None
+        self._ending = threading.Event()
+
+    def offer_snapshot(self, header: Header, payload: Payload) -> None:
+        """The newest snapshot; its version is given when it is written."""
+        with self._lock:
+            self._snapshot = header, payload
+
+    def offer_report(self, report: LearnerReport) -> None:
+        """The newest report; it also says that the learner is alive."""
+        with self._lock:
+            self._report = report
+
+    def offer_point(self, point: dict[str, Any]) -> None:
+        """A point of the history."""
+        self._points.append(_encode(point))
+
+    def offer_answer(self, prediction: Prediction, event: dict[str, Any]) -> None:
+        """An answer and the event without its label."""
+        with self._lock:
+            self._answers.append((prediction, event))
+
+    def offer_truth(self, event_id: str, truth: Any) -> None:
+        """A label that became known; written only while its answer is among the newest."""
+        with self._lock:
+            self._truths.append((event_id, truth))
+
+    def run(self) -> None:
+        """Writes until told to end, then once more."""
+        pause, away = TICK_S, False
+        while True:
+            ending = self._ending.wait(pause)
+            try:
+                self._write()
+                pause, away = TICK_S, False
+            except RedisError as error:
+                if not away:
+                    log.warning("Redis is away; learning goes on", reason=str(error))
+                pause, away = min(2 * pause, LONGEST_PAUSE_S), True
+            except Exception:
+                log.exception("could not publish")
+                pause = LONGEST_PAUSE_S
+            if ending:
+                return
+
+    def close(self, timeout: float) -> bool:
+        """Writes what is left; whether that was done in time."""
+        self._ending.set()
+        self.join(timeout)
+        return not self.is_alive() and self._snapshot is None
+
+    def _write(self) -> None:
+        self._write_snapshot()
+        self._write_recent()
+        self._write_points()
+        # Last, so that a reader who sees a report finds what it speaks of.
+        with self._lock:
+            report, self._report = self._report, None
+        if report is not None:
+            report.version, report.snapshot_created = self.version, self.snapshot_created
+            try:
+                self._redis.set(names.learner_key(self._application), _encode(report))
+            except RedisError:
+                with self._lock:
+                    self._report = self._report or report
+                raise
+
+    def _write_snapshot(self) -> None:
+        with self._lock:
+            offered = self._snapshot
+        if offered is None:
+            return
+        header = msgspec.structs.replace(offered[0], version=self.version + 1)
+        self._redis.set(names.snapshot_key(self._application), seal(header, offered[1], self._key))
+        self.version, self.snapshot_created = header.version, header.created
+        with self._lock:
+            if self._snapshot is offered:
+                self._snapshot = None
+
+    def _write_points(self) -> None:
+        key = names.history_key(self._application)
+        while self._points:
+            some = list(self._points)[:500]
+            pipeline = self._redis.pipeline(transaction=False)
+            for point in some:
+                pipeline.xadd(key, {"point": point}, maxlen=HISTORY, approximate=True)
+            pipeline.execute()
+            for _ in some:
+                self._points.popleft()
+
+    def _write_recent(self) -> None:
+        """Pushes new answers, adds truths of those in the list, drops truths of those that left it."""
+        if self._shown is None:
+            self._shown = self._listed()
+        shown = self._shown
+        with self._lock:
+            answers, self._answers = self._answers, deque(maxlen=self._recent)
+            truths, self._truths = self._truths, deque(maxlen=self._truths.maxlen)
+        fresh = {prediction.event_id: (prediction, event) for prediction, event in answers}
+        fresh = {event_id: one for event_id, one in fresh.items() if event_id not in shown}
+        known = {
+            event_id: _encode(truth) for event_id, truth in truths if event_id in shown or event_id in fresh
+        }
+        gone = list(shown)[: max(0, len(shown) + len(fresh) - self._recent)]
+        try:
+            if fresh or known:
+                self._push([_encode(_with_event(*one)) for one in fresh.values()], known, gone)
+        except RedisError:
+            with self._lock:
+                self._answers = deque([*answers, *self._answers], maxlen=self._recent)
+                self._truths = deque([*truths, *self._truths], maxlen=self._truths.maxlen)
+            self._shown = None
+            raise
+        for event_id in gone:
+            shown.pop(event_id)
+        shown.update(dict.fromkeys(fresh))
+
+    def _push(self, fresh: list[bytes], known: dict[Any, Any], gone: list[str]) -> None:
+        recent, truths = names.recent_key(self._application), names.truths_key(self._application)
+        pipeline = self._redis.pipeline(transaction=True)
+        if fresh:
+            pipeline.lpush(recent, *fresh)
+            pipeline.ltrim(recent, 0, self._recent - 1)
+        if known:
+            pipeline.hset(truths, mapping=known)
+        if gone:
+            pipeline.hdel(truths, *gone)
+        pipeline.execute()
+
+    def _listed(self) -> OrderedDict[str, None]:
+        """The event ids in the list, oldest first: what the process before this one left there."""
+        entries = self._redis.lrange(names.recent_key(self._application), 0, -1)
+        return OrderedDict((msgspec.json.decode(entry)["event_id"], None) for entry in reversed(entries))
+
+
+def _with_event(prediction: Prediction, event: dict[str, Any]) -> dict[str, Any]:
+    return msgspec.structs.asdict(prediction) | {"event": event}
+
+
+def wait_for(redis: Redis, stop: threading.Event) -> bool:
+    """Waits until Redis answers; False when told to end before."""
+    pause = TICK_S
+    while not stop.is_set():
+        try:
+            redis.ping()
+            return True
+        except RedisError as error:
+            log.warning("waiting for Redis", reason=str(error))
+        stop.wait(pause)
+        pause = min(2 * pause, LONGEST_PAUSE_S)
+    return False

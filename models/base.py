@@ -1,0 +1,106 @@
+"""What every online model offers: River's interface, its bytes, and whether it can answer yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
+
+from core.declaration import Application, Classification, Clustering, Regression, leaves
+from core.records import Answer, Segment
+
+Row = dict[Any, Any]
+"""One event as a model sees it: leaves by dotted path, without the label."""
+
+
+class BadModel(ValueError):
+    """The bytes are not those of the model that should go on from them."""
+
+
+@runtime_checkable
+class OnlineModel(Protocol):
+    """River's `learn_one` and `predict_one`, and bytes.
+
+    Classifiers also have `predict_proba_one`, with the probability of each class.
+    """
+
+    @property
+    def trained(self) -> bool:
+        """Whether an answer would mean anything; until then requests get 503."""
+
+    def learn_one(self, x: Row, y: Any) -> None:
+        """Learns from one row and its label; `y` is None where the task has none."""
+
+    def predict_one(self, x: Row) -> Any:
+        """The class, number or segment of one row; changes nothing."""
+
+    def to_bytes(self) -> bytes:
+        """All that the model knows; `from_bytes` of it goes on as if it had never stopped."""
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """The model that `to_bytes` was called on."""
+
+
+class Settled(NamedTuple):
+    """An entity after something of it has ended, as the model saw it before it learned from that."""
+
+    vector: Sequence[float]
+    """Where it stands, in the space in which the model measures distances."""
+    segment: int
+    before: int | None
+    """Its segment the time before; None at its first time."""
+
+
+@runtime_checkable
+class Segmenting(Protocol):
+    """What a clustering model tells besides the answers."""
+
+    settled: list[Settled]
+    """The entities that the latest lesson settled."""
+
+    def segments(self) -> list[Segment]:
+        """Every segment with its size and profile, by number; none before the model is trained."""
+
+
+def require(application: Application, fields: Iterable[str], recipe: str) -> None:
+    """Raises ValueError with the fields that a recipe reads and an application does not declare."""
+    missing = sorted(set(fields) - {path for path, _ in leaves(application)})
+    if missing:
+        raise ValueError(
+            f"recipe {recipe!r} reads fields that {application.name} lacks: {', '.join(missing)}"
+        )
+
+
+def row(application: Application, event: Mapping[str, Any]) -> Row:
+    """An event as a model sees it: nested objects become dotted names, the label is taken out."""
+    flat: Row = {}
+    label = application.label
+    for name, value in event.items():
+        if isinstance(value, dict):
+            for inner, leaf in value.items():
+                flat[f"{name}.{inner}"] = leaf
+        elif name != label:
+            flat[name] = value
+    return flat
+
+
+def answer(application: Application, model: OnlineModel, x: Row, threshold: float | None) -> Answer:
+    """The model's answer in the form that all tasks share; `threshold` decides the class."""
+    match application.task:
+        case Classification(positive=positive):
+            probability = float(model.predict_proba_one(x).get(positive, 0.0))  # type: ignore[attr-defined]
+            return Answer(
+                value=probability >= (0.5 if threshold is None else threshold), probability=probability
+            )
+        case Regression(floor=floor):
+            value = max(floor, float(model.predict_one(x)))
+            return Answer(value=value, interval=_interval(model, x, value, floor))
+        case Clustering():
+            return Answer(value=int(model.predict_one(x)))
+
+
+def _interval(model: OnlineModel, x: Row, value: float, floor: float) -> tuple[float, float] | None:
+    """Where the true number lies with 80 %, from a model that knows its `spread_one` around an answer."""
+    spread = getattr(model, "spread_one", None)
+    around = spread(x) if spread else None
+    return None if around is None else (max(floor, value + around[0]), max(floor, value + around[1]))

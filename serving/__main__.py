@@ -1,0 +1,60 @@
+"""`python -m serving`: runs the HTTP API until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+import typer
+import uvicorn
+
+from core.settings import Settings, SettingsError, settings
+from core.telemetry import configure
+from serving.app import create_app
+
+GRACE_SECONDS = 5
+"""How long requests under way may take to end after SIGTERM."""
+
+BACKLOG = 2048
+
+
+def serve() -> None:
+    """Serves the HTTP API at the address of the settings `MILLRACE_SERVING__HOST` and `__PORT`."""
+    try:
+        found = settings()
+        configure("serving", found.log_level)
+        app = create_app(found)
+        listener = _listen(found)
+    except SettingsError as error:
+        sys.exit(str(error))
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    with listener:
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(found: Settings) -> socket.socket:
+    """The listening socket; raises SettingsError when the port is taken."""
+    host, port = found.serving.host, found.serving.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio turns Nagle's algorithm off only where the protocol is named: without it an answer takes 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+        return listener
+    except OSError as error:
+        listener.close()
+        raise SettingsError(
+            f"MILLRACE_SERVING__PORT={port}: can't listen on {host}: {error.strerror}"
+        ) from None
+
+
+if __name__ == "__main__":
+    typer.run(serve)

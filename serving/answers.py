@@ -1,0 +1,180 @@
+"""The shapes of the API's answers. None stands for what can't be known at the moment, never zero."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from fastapi.responses import Response
+
+from core.records import Answer, Segment
+
+
+class Json(Response):
+    """An answer encoded by msgspec: times in UTC, NaN as null."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        """The content as JSON."""
+        return msgspec.json.encode(content)
+
+
+class LearnerStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What a learner does and which model it serves."""
+
+    state: str | None = None
+    champion: str | None = None
+    version: int | None = None
+    snapshot_age_s: float | None = None
+    error: str | None = None
+    run_id: str | None = None
+    run_url: str | None = None
+
+
+class ApplicationStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How far an application's events have come."""
+
+    produced: int | None
+    valid: int | None
+    rejected: int | None
+    rejected_by_reason: dict[str, int] | None
+    delta_rows: int | None
+    delta_version: int | None
+    asked: int | None = None
+    taught: int | None = None
+    pending: int | None = None
+    last_event_time: datetime | None = None
+    lag: int | None = None
+    rate: float | None = None
+    learner: LearnerStatus
+
+
+class PartStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One process of the stack."""
+
+    state: str
+    pid: int | None
+    rss_mb: float | None
+    since: datetime | None
+    error: str
+
+
+class StatusAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole stack at one moment; `away` says why numbers are missing."""
+
+    applications: dict[str, ApplicationStatus]
+    parts: dict[str, PartStatus]
+    time: datetime
+    away: dict[str, str]
+
+
+class ReadyPart(msgspec.Struct, frozen=True):
+    """Whether one dependency is as it should be."""
+
+    ok: bool
+    detail: str
+
+
+class ReadyAnswer(msgspec.Struct, frozen=True):
+    """Whether requests can be answered."""
+
+    ready: bool
+    parts: dict[str, ReadyPart]
+
+
+class LiveAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A learner's latest report."""
+
+    application: str
+    state: str | None = None
+    champion: str | None = None
+    version: int | None = None
+    asked: int | None = None
+    taught: int | None = None
+    pending: int | None = None
+    clock: datetime | None = None
+    lag: int | None = None
+    rate: float | None = None
+    threshold: float | None = None
+    scores: dict[str, float | None] | None = None
+    naive: dict[str, float | None] | None = None
+    confusion: dict[str, int] | None = None
+    calibration: list[tuple[float, float, int]] | None = None
+    segments: list[Segment] | None = None
+    run_id: str | None = None
+    run_url: str | None = None
+    error: str | None = None
+    heartbeat: datetime | None = None
+
+
+class PredictAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the live model says of an event."""
+
+    application: str
+    event_id: str
+    answer: Answer
+    threshold: float | None
+    model: str
+    version: int
+    source: str
+    scores: dict[str, float | None]
+    naive: dict[str, float | None] | None
+    snapshot_age_s: float
+    latency_ms: float
+    segment: Segment | None
+
+
+class HistoryAnswer(msgspec.Struct, frozen=True):
+    """Score points, oldest first."""
+
+    points: list[dict[str, Any]]
+
+
+class PredictionsAnswer(msgspec.Struct, frozen=True):
+    """The newest answers, newest first, each with its event and, once known, the truth."""
+
+    predictions: list[dict[str, Any]]
+
+
+class ColumnAnswer(msgspec.Struct, frozen=True):
+    """A column of a result."""
+
+    name: str
+    type: str
+
+
+class QueryAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a query returned."""
+
+    columns: list[ColumnAnswer]
+    rows: msgspec.Raw
+    row_count: int
+    truncated: bool
+    elapsed_ms: float
+    table_version: int
+    table_rows: int
+
+
+class HelpedColumn(msgspec.Struct, frozen=True):
+    """A column of a table."""
+
+    name: str
+    type: str
+    help: str
+
+
+class TableAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A table that queries may name."""
+
+    name: str
+    rows: int
+    version: int
+    columns: list[HelpedColumn]
+
+
+class SchemaAnswer(msgspec.Struct, frozen=True):
+    """The tables of an application."""
+
+    tables: list[TableAnswer]

@@ -1,0 +1,63 @@
+"""What Prometheus reads of the API, in a registry of its own: two apps in one process don't mix."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Meters:
+    """Counters, gauges and histograms of the API."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "millrace_http_requests_total",
+            "Requests answered",
+            ("route", "method", "status"),
+            registry=self.registry,
+        )
+        self.request_seconds = Histogram(
+            "millrace_http_request_seconds",
+            "Time to answer a request",
+            ("route", "method"),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.predict_seconds = Histogram(
+            "millrace_predict_seconds",
+            "Time from a decoded request to the model's answer",
+            ("application",),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.model_version = Gauge(
+            "millrace_model_version", "Snapshot that answers", ("application",), registry=self.registry
+        )
+        self.snapshot_age = Gauge(
+            "millrace_snapshot_age_seconds",
+            "Age of the snapshot that answers",
+            ("application",),
+            registry=self.registry,
+        )
+        self.refused_snapshots = Counter(
+            "millrace_refused_snapshots_total",
+            "Snapshots refused: bad signature, wrong shape, unreadable",
+            ("application",),
+            registry=self.registry,
+        )
+        self.sql_seconds = Histogram(
+            "millrace_sql_seconds",
+            "Time of an SQL request, whatever became of it",
+            ("application", "outcome"),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.dependency_up = Gauge(
+            "millrace_dependency_up", "1 where a dependency answers", ("name",), registry=self.registry
+        )
+
+    def text(self) -> bytes:
+        """All of it in Prometheus's text format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,113 @@
+"""What the broker says of its topics: which there are, where each partition begins and ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from core.applications import APPLICATIONS
+from core.connect import kafka
+from core.names import Stream, topic
+from serving.ledger import COUNTED, Book, Ledger
+
+if TYPE_CHECKING:
+    from confluent_kafka import TopicPartition
+
+ANSWER_SECONDS = 2.0
+
+
+class NoBroker(Exception):
+    """The broker does not answer within its time."""
+
+
+class LogReader:
+    """Asks the broker about topics; every question has a time limit and raises NoBroker past it."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._admin = kafka.admin(url)
+
+    def ends(self, stream: Stream) -> dict[str, int]:
+        """Messages ever written to the topics of a stream, by topic; topics that don't exist are left out.
+
+        For topics without transactions: offsets are dense, and what retention dropped still counts.
+        """
+        partitions = self._partitions({topic(name, stream) for name in APPLICATIONS})
+        from confluent_kafka.admin import OffsetSpec
+
+        ends = self._offsets(partitions, OffsetSpec.latest())
+        return {name: sum(ends[name, p] for p in found) for name, found in partitions.items()}
+
+    def start(self, ledgers: Mapping[str, Ledger]) -> list[TopicPartition]:
+        """Brings the ledgers in line with the log and returns where to go on reading."""
+        from confluent_kafka import TopicPartition
+        from confluent_kafka.admin import OffsetSpec
+
+        partitions = self._partitions(COUNTED)
+        first = self._offsets(partitions, OffsetSpec.earliest())
+        last = self._offsets(partitions, OffsetSpec.latest())
+        ids = self._ids(partitions)
+        found = []
+        for name in COUNTED:
+            book = _book(ledgers, name)
+            numbers = partitions.get(name, ())
+            book.begin(ids.get(name, ""), {p: (first[name, p], last[name, p]) for p in numbers})
+            found += [TopicPartition(name, p, at) for p, at in book.offsets.items()]
+        return found
+
+    def changed(self, ledgers: Mapping[str, Ledger]) -> bool:
+        """Whether topics or partitions have come, gone, or been made anew since `start`."""
+        partitions = self._partitions(COUNTED)
+        ids = self._ids(partitions)
+        return any(
+            set(partitions.get(name, ())) != _book(ledgers, name).offsets.keys()
+            or ids.get(name, "") != _book(ledgers, name).topic_id
+            for name in COUNTED
+        )
+
+    def _partitions(self, wanted: Iterable[str]) -> dict[str, list[int]]:
+        from confluent_kafka import KafkaException
+
+        try:
+            known = self._admin.list_topics(timeout=ANSWER_SECONDS).topics
+        except KafkaException as error:
+            raise NoBroker(f"the broker at {self._url} does not answer: {error.args[0].str()}") from None
+        return {
+            name: sorted(known[name].partitions)
+            for name in wanted
+            if name in known and known[name].error is None and known[name].partitions
+        }
+
+    def _offsets(self, partitions: Mapping[str, list[int]], which: Any) -> dict[tuple[str, int], int]:
+        from confluent_kafka import KafkaException, TopicPartition
+
+        asked = {TopicPartition(name, p): which for name, numbers in partitions.items() for p in numbers}
+        if not asked:
+            return {}
+        try:
+            futures = self._admin.list_offsets(asked, request_timeout=ANSWER_SECONDS)
+            return {
+                (at.topic, at.partition): future.result(timeout=2 * ANSWER_SECONDS).offset
+                for at, future in futures.items()
+            }
+        except (KafkaException, TimeoutError) as error:
+            raise NoBroker(f"the broker at {self._url} does not tell its offsets: {error}") from None
+
+    def _ids(self, partitions: Mapping[str, list[int]]) -> dict[str, str]:
+        """Topic -> the broker's id of it; empty where the broker has none."""
+        from confluent_kafka import KafkaException, TopicCollection
+
+        if not partitions:
+            return {}
+        try:
+            futures = self._admin.describe_topics(
+                TopicCollection(list(partitions)), request_timeout=ANSWER_SECONDS
+            )
+            return {name: str(f.result(timeout=2 * ANSWER_SECONDS).topic_id) for name, f in futures.items()}
+        except (KafkaException, TimeoutError) as error:
+            raise NoBroker(f"the broker at {self._url} does not describe its topics: {error}") from None
+
+
+def _book(ledgers: Mapping[str, Ledger], name: str) -> Book:
+    application, stream = COUNTED[name]
+    return ledgers[application].books[stream]

@@ -1,0 +1,74 @@
+"""The OpenAPI description: answers from their msgspec types, the predict body from the declarations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from core.applications import APPLICATIONS
+from core.validation import request_type
+from serving import answers as shapes
+from serving.problems import MEDIA_TYPE, ProblemBody
+
+_REF = "#/components/schemas/{name}"
+
+_ANSWERS = (
+    shapes.StatusAnswer,
+    shapes.ReadyAnswer,
+    shapes.LiveAnswer,
+    shapes.PredictAnswer,
+    shapes.HistoryAnswer,
+    shapes.PredictionsAnswer,
+    shapes.QueryAnswer,
+    shapes.SchemaAnswer,
+    ProblemBody,
+)
+
+PREDICT_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {"oneOf": [{"$ref": _REF.format(name=f"{name}_predict")} for name in APPLICATIONS]}
+        }
+    },
+}
+"""One alternative per application: its name, and its event without the label."""
+
+
+def answers(good: type[msgspec.Struct], *problems: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route: its answer, and the problems it may give."""
+    found: dict[int | str, dict[str, Any]] = {200: _content(good, "application/json", "The answer")}
+    return found | {status: _content(ProblemBody, MEDIA_TYPE, "What is wrong") for status in problems}
+
+
+def _content(kind: type[msgspec.Struct], media_type: str, description: str) -> dict[str, Any]:
+    schema = {"$ref": _REF.format(name=kind.__name__)}
+    return {"description": description, "content": {media_type: {"schema": schema}}}
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The whole document, computed once."""
+    if not app.openapi_schema:
+        document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+        document.setdefault("components", {}).setdefault("schemas", {}).update(_components())
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _components() -> dict[str, Any]:
+    events = {name: request_type(application) for name, application in APPLICATIONS.items()}
+    _, found = msgspec.json.schema_components([*_ANSWERS, *events.values()], ref_template=_REF)
+    for name in events:
+        found[f"{name}_predict"] = {
+            "type": "object",
+            "required": ["application", "event"],
+            "additionalProperties": False,
+            "properties": {
+                "application": {"const": name},
+                "event": {"$ref": _REF.format(name=f"{name}_request")},
+            },
+        }
+    return found

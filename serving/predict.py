@@ -1,0 +1,136 @@
+"""From the bytes of a request to the live model's answer. Touches memory only.
+
+body -> application, event -> declared types (422 names the field) -> row -> model -> answer
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from http import HTTPStatus
+from time import perf_counter
+from typing import Any
+
+import msgspec
+
+from core.applications import APPLICATIONS
+from core.declaration import Application, Clustering
+from core.records import LearnerReport, Segment
+from core.validation import AHEAD, Reason, explain, request_type
+from models import answer, row
+from serving.answers import PredictAnswer
+from serving.live_models import LiveModel, LiveModels
+from serving.meters import Meters
+from serving.problems import FieldError, Problem, application_named
+
+RETRY_AFTER_S = 2
+
+
+class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of a prediction request."""
+
+    application: str
+    event: msgspec.Raw
+
+
+class Predictor:
+    """Answers requests with whatever model is live at the moment."""
+
+    def __init__(self, live: LiveModels, meters: Meters) -> None:
+        self._live = live
+        self._meters = meters
+        self._request = msgspec.json.Decoder(PredictRequest)
+        self._events = {name: msgspec.json.Decoder(request_type(app)) for name, app in APPLICATIONS.items()}
+
+    def __call__(self, body: bytes) -> PredictAnswer:
+        """The answer to a request's body; raises Problem (400, 404, 422, 503)."""
+        started = perf_counter()
+        request: PredictRequest = _decoded(self._request, body)
+        application = application_named(request.application)
+        event = _completed(application, _decoded(self._events[application.name], request.event))
+        live = self._trained(application)
+        x = row(application, event)
+        said = answer(application, live.model, x, live.header.threshold)
+        report = self._live.view(application.name).report
+        seconds = perf_counter() - started
+        self._meters.predict_seconds.labels(application.name).observe(seconds)
+        return PredictAnswer(
+            application=application.name,
+            event_id=event[application.identifier.name],
+            answer=said,
+            threshold=live.header.threshold,
+            model=live.header.model,
+            version=live.header.version,
+            source="live",
+            scores=live.header.scores,
+            naive=report.naive if report else None,
+            snapshot_age_s=round(live.age_s(datetime.now(UTC)), 3),
+            latency_ms=round(seconds * 1000, 3),
+            segment=_segment(application, report, said.value),
+        )
+
+    def _trained(self, application: Application) -> LiveModel:
+        live = self._live.view(application.name).live
+        if live is None or not live.model.trained:
+            raise Problem(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                self.missing(application.name),
+                headers={"retry-after": str(RETRY_AFTER_S)},
+            )
+        return live
+
+    def missing(self, name: str) -> str:
+        """What an application lacks to answer; empty when nothing."""
+        view, title = self._live.view(name), f"the live model of {name}"
+        if view.live and view.live.model.trained:
+            return ""
+        if view.live:
+            lessons = view.report.taught if view.report else view.live.header.taught
+            return f"{title} has had {lessons} lessons so far, too few to answer"
+        if view.refused:
+            return f"{title} was refused: {view.refused}"
+        if self._live.away:
+            return f"{title} is not known: Redis is away ({self._live.away})"
+        if view.report:
+            return f"{title} has no snapshot yet: its learner has had {view.report.taught} lessons so far"
+        return f"{title} has no snapshot yet, and no learner has reported"
+
+
+def _decoded(decoder: msgspec.json.Decoder[Any], text: bytes | msgspec.Raw) -> Any:
+    try:
+        return decoder.decode(text)
+    except msgspec.ValidationError as error:
+        rejected = explain(error)
+        raise unprocessable(rejected.field, rejected.detail) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {error}") from None
+
+
+def unprocessable(field: str, message: str) -> Problem:
+    """A 422 that names the field."""
+    return Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY, f"{field or 'body'}: {message}", [FieldError(field, message)]
+    )
+
+
+def _completed(application: Application, event: msgspec.Struct) -> dict[str, Any]:
+    """The event as the learners see theirs: with identifier, and its time as UTC text."""
+    name, now = application.event_time.name, datetime.now(UTC)
+    time: datetime = getattr(event, name) or now
+    if time > now + AHEAD:
+        raise unprocessable(name, f"{time.isoformat()} is after {now.isoformat()} ({Reason.FUTURE_TIME})")
+    try:
+        setattr(event, name, time.astimezone(UTC))
+    except OverflowError:
+        raise unprocessable(name, f"{time.isoformat()} has no UTC form ({Reason.BAD_TIME})") from None
+    if getattr(event, application.identifier.name) is None:
+        setattr(event, application.identifier.name, str(uuid.uuid4()))
+    complete: dict[str, Any] = msgspec.to_builtins(event)
+    return complete
+
+
+def _segment(application: Application, report: LearnerReport | None, value: float) -> Segment | None:
+    """The profile of the segment that was answered, where the learner has told it."""
+    if report is None or not isinstance(application.task, Clustering):
+        return None
+    return next((segment for segment in report.segments if segment.number == value), None)

@@ -1,0 +1,47 @@
+"""What the routes work with, made once per application and found by FastAPI's injection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
+
+from core.connect.supervisor import PartState
+from core.settings import Settings
+from serving.live_models import LiveModels
+from serving.meters import Meters
+from serving.predict import Predictor
+from serving.readings import Reading
+from serving.sql.workers import Workers
+from serving.tables import EventsTable, TableState
+from serving.tally import Tally
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of the API that live as long as it does."""
+
+    settings: Settings
+    meters: Meters
+    redis: Redis
+    live: LiveModels
+    predictor: Predictor
+    tally: Tally
+    tables: dict[str, EventsTable]
+    lake: dict[str, Reading[TableState]]
+    """The same tables for the status: kept for a second, waited for with a limit."""
+    parts: Reading[dict[str, PartState]]
+    workers: Workers
+
+
+def _services(request: Request) -> Services:
+    found: Services = request.app.state.services
+    return found
+
+
+Serving = Annotated[Services, Depends(_services)]
+"""Annotate a route's parameter with it to get the services."""

@@ -1,0 +1,135 @@
+"""The Delta tables of the lake as the API sees them: version, files, rows, columns.
+
+lake -> DeltaTable (opened once, brought up to date) -> TableState -> status, sql
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core import names
+from core.declaration import Application, Field, Group, Number, Place
+from core.schemas import events_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from deltalake import DeltaTable
+
+
+class NoTable(Exception):
+    """The lakehouse job has not made the table yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableState:
+    """A table at one version."""
+
+    version: int
+    rows: int
+    files: tuple[str, ...]
+
+
+class EventsTable:
+    """The table `events` of one application; safe to share between threads."""
+
+    def __init__(self, application: Application, lake_uri: str) -> None:
+        self._uri = f"{lake_uri}/{names.table_path(application.name, names.Table.EVENTS)}"
+        self._name = application.name
+        self._lock = threading.Lock()
+        self._table: DeltaTable | None = None
+        self._state: TableState | None = None
+
+    def current(self) -> TableState:
+        """The newest version; raises NoTable. Reads only what was committed since the last call."""
+        with self._lock:
+            table = self._newest()
+            if self._state is None or self._state.version != table.version():
+                actions = table.get_add_actions(flatten=True)
+                self._state = TableState(
+                    version=table.version(),
+                    rows=sum(int(n or 0) for n in actions["num_records"].to_pylist()),
+                    files=tuple(table.file_uris()),
+                )
+            return self._state
+
+    def _newest(self) -> DeltaTable:
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError, TableNotFoundError
+
+        try:
+            if self._table is None:
+                self._table = DeltaTable(self._uri)
+            else:
+                self._table.update_incremental()
+        except TableNotFoundError:
+            self._table = self._state = None
+            raise NoTable(
+                f"there is no table of {self._name}'s events yet: the lakehouse job makes it"
+            ) from None
+        except DeltaError:
+            # The log is no longer the one that was read before: start over next time.
+            self._table = self._state = None
+            raise
+        return self._table
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column with its DuckDB type and what the declaration says of it."""
+
+    name: str
+    type: str
+    help: str
+
+
+def columns(application: Application) -> list[Column]:
+    """The columns of the table `events`, in order."""
+    about = {field.name: "; ".join(_about(field)) for field in application.fields}
+    about |= {
+        names.SOURCE_PARTITION: "Partition of the events topic that the event came from",
+        names.SOURCE_OFFSET: "Its offset there: with the partition, the identity of the row",
+        names.EVENT_DATE: "UTC day of the event time; the table is partitioned by it",
+    }
+    return [Column(one.name, duckdb_type(one.type), about[one.name]) for one in events_schema(application)]
+
+
+def _about(field: Field) -> Iterator[str]:
+    if field.help:
+        yield field.help
+    match field:
+        case Number(low=low, high=high, unit=unit):
+            yield f"{low:g} to {high:g} {unit}".rstrip()
+        case Place():
+            yield "Latitude and longitude in degrees"
+        case Group(fields=fields):
+            yield ", ".join(inner.name for inner in fields)
+
+
+def duckdb_type(kind: pa.DataType) -> str:
+    """The DuckDB name of an Arrow type that a table may have; raises ValueError for others."""
+    import pyarrow as pa
+
+    if pa.types.is_struct(kind):
+        inner = ", ".join(f'"{child.name}" {duckdb_type(child.type)}' for child in kind)
+        return f"STRUCT({inner})"
+    if pa.types.is_timestamp(kind):
+        return "TIMESTAMP WITH TIME ZONE" if kind.tz else "TIMESTAMP"
+    try:
+        return _PLAIN[str(kind)]
+    except KeyError:
+        raise ValueError(
+            f"no DuckDB type for {kind}; there are {', '.join(_PLAIN)}, timestamp, struct"
+        ) from None
+
+
+_PLAIN = {
+    "string": "VARCHAR",
+    "double": "DOUBLE",
+    "int64": "BIGINT",
+    "int32": "INTEGER",
+    "bool": "BOOLEAN",
+    "date32[day]": "DATE",
+}

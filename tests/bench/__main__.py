@@ -1,0 +1,73 @@
+"""The command line behind scripts/bench."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import sys
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import psutil
+import typer
+
+from tests.bench import learners as learners_bench
+from tests.bench import start as start_bench
+from tests.bench import validation as validation_bench
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, last, on standard output.")]
+
+_VERSIONS = ("confluent-kafka", "deltalake", "msgspec", "numpy", "river", "streamlit")
+
+
+def say(text: str) -> None:
+    """A line for people: on standard error, so that standard output is the JSON alone."""
+    typer.echo(text, err=True)
+
+
+def _print(figures: dict[str, Any], baseline: str, as_json: bool) -> None:
+    for name, value in figures.items():
+        say(f"{name:<28} {json.dumps(value)}")
+    say(f"{'baseline':<28} {baseline}")
+    if not as_json:
+        return
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S607
+    machine = {
+        "cores": psutil.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in _VERSIONS},
+    }
+    known = {"machine": machine, "commit": commit.stdout.strip(), "baseline": baseline}
+    sys.stdout.write(json.dumps(known | figures) + "\n")
+
+
+@app.command()
+def validation(
+    events: Annotated[int, typer.Option(min=1000, help="Events per application.")] = 100_000,
+    as_json: AsJson = False,
+) -> None:
+    """The check of events on one core, against parsing the same bytes with orjson and no check."""
+    _print(validation_bench.measure(events, say), validation_bench.BASELINE, as_json)
+
+
+@app.command()
+def learners(
+    events: Annotated[int, typer.Option(min=6000, help="Events per application.")] = 30_000,
+    as_json: AsJson = False,
+) -> None:
+    """The online models, asked then taught, one event at a time, against the reference's model and loop."""
+    _print(learners_bench.measure(events, say), learners_bench.BASELINE, as_json)
+
+
+@app.command()
+def start(as_json: AsJson = False) -> None:
+    """A first start with an empty state folder, then a warm one; memory of each part. Takes minutes."""
+    _print(start_bench.measure(say), start_bench.BASELINE, as_json)
+
+
+if __name__ == "__main__":
+    app()

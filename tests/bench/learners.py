@@ -1,0 +1,104 @@
+"""Events per second and honest quality of the online models, beside the reference's loop, on one stream."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from core.applications import APPLICATIONS
+from core.declaration import Application, Classification, Clustering, Regression
+from models import OnlineModel, answer, build, row
+from producers.registry import generator
+from tests.bench.reference import reference
+
+BASELINE = "the reference's River model, asked before taught, with its list of metrics, on the first events"
+
+REFERENCE_EVENTS = 6000
+"""The reference is some twenty times slower: it gets the head of the stream."""
+
+SPAN = timedelta(days=14)
+"""Event time that the stream covers, as in the history of a first start."""
+
+Stream = tuple[list[tuple[dict[str, Any], Any]], list[Any]]
+"""Rows with labels, and the hidden truth of each."""
+
+
+def measure(events: int, say: Callable[[str], None]) -> dict[str, Any]:
+    """Per application: events/s and quality of both, and snapshot size in kB."""
+    figures = {}
+    for name, application in APPLICATIONS.items():
+        say(f"{name}: making {events} events")
+        stream, truth = _stream(application, events)
+        model = build(application)
+        say(f"{name}: {application.online[0]} on {events} events")
+        ours, took = _timed(_loop(application, model), stream)
+        rival, loop = reference(application)
+        say(f"{name}: {rival} on {REFERENCE_EVENTS} events")
+        theirs, rival_took = _timed(loop, stream[:REFERENCE_EVENTS])
+        labels = truth if isinstance(application.task, Clustering) else [label for _, label in stream]
+        rate, rival_rate = events / took, REFERENCE_EVENTS / rival_took
+        figures[name] = {
+            "model": application.online[0],
+            "events_per_s": round(rate),
+            "reference_events_per_s": round(rival_rate),
+            "ratio": round(rate / rival_rate, 1),
+            "quality": _quality(application, ours, labels),
+            "quality_on_the_reference_events": _quality(application, ours[:REFERENCE_EVENTS], labels),
+            "reference_quality": _quality(application, theirs, labels),
+            "snapshot_kb": round(len(model.to_bytes()) / 1000, 1),
+        }
+    return figures
+
+
+def _stream(application: Application, events: int) -> Stream:
+    source = generator(application.name, seed=7)
+    began = datetime(2026, 3, 2, tzinfo=UTC)
+    rows, truth = [], []
+    for n in range(events):
+        event = source.next(began + SPAN * (n / events))
+        rows.append((row(application, event), event.get(application.label or "")))
+        truth.append(source.truth.get("persona"))
+    return rows, truth
+
+
+def _loop(application: Application, model: OnlineModel) -> Callable[[dict[str, Any], Any], float | int]:
+    def loop(x: dict[str, Any], y: Any) -> float | int:
+        said = answer(application, model, x, None) if model.trained else None
+        model.learn_one(x, y)
+        if said is None:
+            return -1 if isinstance(application.task, Clustering) else 0.0
+        return said.value if said.probability is None else said.probability
+
+    return loop
+
+
+def _timed(
+    loop: Callable[[dict[str, Any], Any], float | int], stream: list[tuple[dict[str, Any], Any]]
+) -> tuple[list[float | int], float]:
+    began = time.process_time()
+    answers = [loop(x, y) for x, y in stream]
+    return answers, time.process_time() - began
+
+
+def _quality(
+    application: Application, answers: Sequence[float | int], labels: Sequence[Any]
+) -> dict[str, float]:
+    """Scores of the second half, so that no model is graded on its first steps."""
+    from sklearn import metrics
+
+    half = len(answers) // 2
+    said, true = answers[half:], labels[half : len(answers)]
+    match application.task:
+        case Classification():
+            figures = {
+                "roc_auc": metrics.roc_auc_score(true, said),
+                "average_precision": metrics.average_precision_score(true, said),
+                "log_loss": metrics.log_loss(true, [min(1 - 1e-6, max(1e-6, p)) for p in said]),
+            }
+        case Regression():
+            figures = {"mae": metrics.mean_absolute_error(true, said), "r2": metrics.r2_score(true, said)}
+        case Clustering():
+            figures = {"adjusted_rand": metrics.adjusted_rand_score(true, said)}
+    return {name: round(float(value), 4) for name, value in figures.items()}

@@ -1,0 +1,139 @@
+"""The map of `ingest`: any bytes in, a row for each out, and nothing raised."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.applications import APPLICATIONS
+from core.declaration import Application
+from core.names import SOURCE_OFFSET, SOURCE_PARTITION, RejectHeader
+from core.validation import Check, Reason
+from flink_jobs.check import COLUMNS, KEY, LONGEST_HEADER, PAYLOAD, CheckMap, check_batch
+from tests.flink_jobs.messages import NOW, message
+
+EVERY = pytest.mark.parametrize("application", APPLICATIONS.values(), ids=list(APPLICATIONS))
+
+
+def one(application: Application, key: bytes | None, payload: bytes | None) -> dict[str, bytes | None]:
+    columns = check_batch(Check(application), [key], [payload], [2], [41], NOW)
+    assert tuple(columns) == COLUMNS
+    return {name: cells[0] for name, cells in columns.items()}
+
+
+@EVERY
+def test_an_accepted_row_is_canonical_json_with_its_source(application: Application) -> None:
+    key, body = message(application, 1)
+    row = one(application, key, body)
+    assert row[KEY] == key
+    assert all(row[header] is None for header in RejectHeader)
+    event = json.loads(row[PAYLOAD] or b"")
+    assert (event.pop(SOURCE_PARTITION), event.pop(SOURCE_OFFSET)) == (2, 41)
+    assert event == json.loads(body)
+
+
+@EVERY
+def test_every_kind_of_bad_message_keeps_its_bytes_and_says_why(application: Application) -> None:
+    key, body = message(application, 2)
+    event = json.loads(body)
+    time = application.event_time.name
+    ahead = json.dumps(event | {time: (NOW + timedelta(days=1)).isoformat()}).encode()
+    kinds: list[tuple[bytes | None, bytes | None, Reason, str]] = [
+        (key, None, Reason.EMPTY, ""),
+        (key, b"", Reason.EMPTY, ""),
+        (None, None, Reason.EMPTY, ""),
+        (key, body[:-1], Reason.MALFORMED_JSON, ""),
+        (key, b"\xff" + body, Reason.NOT_UTF8, ""),
+        (key, body.replace(b'"lat":', b'"lat":NaN,"was":', 1), Reason.NOT_FINITE, ".lat"),
+        (key, ahead, Reason.FUTURE_TIME, time),
+        (None, body, Reason.MISSING_KEY, application.key),
+        (b"", body, Reason.MISSING_KEY, application.key),
+        (b"\xff\x00", body, Reason.WRONG_KEY, application.key),
+        (key, json.dumps(event | {time: "yesterday"}).encode(), Reason.BAD_TIME, time),
+        (key, json.dumps(event | {application.key: 7}).encode(), Reason.WRONG_TYPE, application.key),
+        (key, json.dumps(event | {"surplus": 1}).encode(), Reason.UNKNOWN_FIELD, "surplus"),
+    ]
+    for key_in, payload, reason, field in kinds:
+        row = one(application, key_in, payload)
+        assert (row[KEY], row[PAYLOAD]) == (key_in, payload)
+        assert row[RejectHeader.REASON] == reason.encode(), payload
+        assert (row[RejectHeader.FIELD] or b"").decode().endswith(field)
+        assert row[RejectHeader.SOURCE_PARTITION] == b"2"
+        assert row[RejectHeader.SOURCE_OFFSET] == b"41"
+
+
+@EVERY
+def test_names_taken_from_a_message_fit_into_a_header(application: Application) -> None:
+    """A name may hold half a surrogate pair, which UTF-8 lacks, or be as long as the message."""
+    key, _ = message(application, 3)
+    half = one(application, key, b'{"\\ud800": NaN}')
+    assert half[RejectHeader.REASON]
+    long = one(application, key, b'{"%b": 1}' % (b"x" * 100_000))
+    assert long[RejectHeader.REASON] == Reason.UNKNOWN_FIELD.encode()
+    assert all(len(long[header] or b"") <= LONGEST_HEADER for header in RejectHeader)
+
+
+@EVERY
+@settings(deadline=None)
+@given(data=st.data())
+def test_no_bytes_raise(application: Application, data: st.DataObject) -> None:
+    raw = (
+        st.none()
+        | st.binary(max_size=60)
+        | _json.map(lambda value: json.dumps(value).encode())
+        | _torn(application)
+    )
+    rows = data.draw(st.lists(st.tuples(st.none() | st.binary(max_size=20), raw), max_size=20))
+    keys, payloads = [key for key, _ in rows], [payload for _, payload in rows]
+    numbers = list(range(len(rows)))
+    columns = check_batch(Check(application), keys, payloads, numbers, numbers, NOW)
+    assert {len(cells) for cells in columns.values()} == {len(rows)}
+    assert columns[KEY] == keys
+    for row, reason in enumerate(columns[RejectHeader.REASON]):
+        refused = reason is not None
+        assert refused == (columns[PAYLOAD][row] == payloads[row])
+        assert all((columns[header][row] is not None) == refused for header in RejectHeader)
+        assert not refused or Reason((reason or b"").decode())
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(st.characters(), max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+def _torn(application: Application) -> st.SearchStrategy[bytes]:
+    """A sound event with a piece of it replaced by arbitrary bytes."""
+    _, body = message(application, 4)
+    end = st.integers(0, len(body))
+    return st.builds(
+        lambda a, b, junk: body[: min(a, b)] + junk + body[max(a, b) :], end, end, st.binary(max_size=9)
+    )
+
+
+@EVERY
+def test_the_map_survives_its_way_to_a_worker(application: Application) -> None:
+    key, body = message(application, 5)
+    travelled = pickle.loads(pickle.dumps(CheckMap(application.name)))  # noqa: S301 - our own bytes
+    frame = pd.DataFrame({"a": [key, None, key], "b": [body, b"\xff", None], "c": [0, 1, 2], "d": [7, 8, 9]})
+    result = travelled(frame)
+    assert list(result.columns) == list(COLUMNS)
+    assert result[RejectHeader.REASON].tolist() == [None, b"not_utf8", b"empty"]
+    assert json.loads(result[PAYLOAD][0])[SOURCE_OFFSET] == 7
+    assert travelled(frame.iloc[:0]).empty
+
+
+def test_the_clock_of_the_map_is_utc_now() -> None:
+    application = next(iter(APPLICATIONS.values()))
+    key, body = message(application, 6)
+    soon = datetime.now(UTC) + timedelta(minutes=6)
+    late = json.dumps(json.loads(body) | {application.event_time.name: soon.isoformat()}).encode()
+    result = CheckMap(application.name)(pd.DataFrame({"a": [key], "b": [late], "c": [0], "d": [0]}))
+    assert result[RejectHeader.REASON][0] == Reason.FUTURE_TIME.encode()

@@ -1,0 +1,113 @@
+"""A real Redis per session, settings of its own per test."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from core import settings as all_settings
+from core.connect.redis import client as redis_client
+from core.settings import Settings
+from serving.app import create_app
+from serving.services import Services
+
+KEY = "a key of the tests"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    port, home = free_port(), tmp_path_factory.mktemp("redis")
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(home)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    url = f"redis://127.0.0.1:{port}/0"
+    try:
+        with redis_client(url) as probe:
+            eventually(lambda: _answers(probe))
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[object]:
+    """An empty Redis."""
+    with redis_client(redis_url) as client:
+        client.flushall()
+        yield client
+
+
+def make_settings(
+    var: Path,
+    redis_url: str = "redis://127.0.0.1:1/0",
+    broker_url: str = "127.0.0.1:1",
+    serving: all_settings.Serving | None = None,
+) -> Settings:
+    """Settings whose parts are away unless they are named."""
+    return Settings(
+        var=var,
+        secret=KEY,  # type: ignore[arg-type]
+        redis=all_settings.Redis(url=redis_url),
+        broker=all_settings.Broker.model_validate({"url": broker_url}),
+        serving=serving or all_settings.Serving(),  # type: ignore[call-arg]
+    )
+
+
+class Api(httpx.Client):
+    """A client of an API that listens on a port of its own, and the services behind it."""
+
+    services: Services
+
+
+@contextmanager
+def serving(settings: Settings, *, background: bool = False, app: FastAPI | None = None) -> Iterator[Api]:
+    """The API for the settings; its threads and workers run only with `background`."""
+    app = app or create_app(settings)
+    config = uvicorn.Config(app, log_config=None, lifespan="on" if background else "off")
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        try:
+            eventually(lambda: server.started)
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            with Api(base_url=url, timeout=60, trust_env=False) as client:
+                client.services = app.state.services
+                yield client
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def eventually(check: Callable[[], object], seconds: float = 15) -> None:
+    """Waits until `check` is true."""
+    deadline = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < deadline, f"not true within {seconds} s"
+        time.sleep(0.05)
+
+
+def _answers(client: object) -> bool:
+    from redis import exceptions
+
+    try:
+        return bool(client.ping())  # type: ignore[attr-defined]
+    except exceptions.ConnectionError:
+        return False

@@ -1,0 +1,48 @@
+"""Rows of the Delta table `events` for any application, by the declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from deltalake import write_deltalake
+
+from core import names
+from core.declaration import Application
+from core.forms import complete, randomize
+from core.names import EVENT_DATE, SOURCE_OFFSET, SOURCE_PARTITION
+from core.schemas import events_schema
+
+FIRST_DAY = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def event(application: Application, seed: int) -> dict[str, Any]:
+    """A random request event: without its label."""
+    made = complete(application, randomize(application, seed))
+    if application.label:
+        made.pop(application.label, None)
+    return made
+
+
+def table_uri(lake: Path, application: Application) -> str:
+    return f"{lake}/{names.table_path(application.name, names.Table.EVENTS)}"
+
+
+def append(lake: Path, application: Application, seeds: Iterable[int]) -> None:
+    """Commits one row per seed; row n happens n hours after the first day's start."""
+    rows = []
+    for seed in seeds:
+        time = FIRST_DAY + timedelta(hours=seed)
+        row = event(application, seed) | {application.event_time.name: time}
+        if application.label:
+            row[application.label] = seed % 2 == 0
+        rows.append(row | {SOURCE_PARTITION: 0, SOURCE_OFFSET: seed, EVENT_DATE: time.date()})
+    table = pa.Table.from_pylist(rows, schema=events_schema(application))
+    write_deltalake(table_uri(lake, application), table, mode="append", partition_by=[EVENT_DATE])
+
+
+def day(number: int) -> date:
+    return (FIRST_DAY + timedelta(days=number)).date()

@@ -1,0 +1,337 @@
+"""The dashboard's only way out: the HTTP API, typed.
+
+    Client.status() -> Status          a good answer
+                    -> ApiAway         no answer: refused, cut off, too slow
+                    -> ApiProblem      an answer that says what is wrong, field by field
+
+Numbers that the API can't know are None; nothing here turns them into zeros.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+import httpx
+import msgspec
+import tenacity
+
+from core.records import Answer, Prediction, Segment
+
+T = TypeVar("T")
+
+CONNECT_SECONDS: Final = 2.0
+PAUSE_SECONDS: Final = 1.0
+"""After a failure, calls within this time fail at once: a silent API must not hold up every panel."""
+
+ATTEMPTS: Final = 3
+_GONE_BETWEEN: Final = frozenset({502, 504})
+
+
+class ApiError(Exception):
+    """The API gave no usable answer; the text is fit for people."""
+
+
+class ApiAway(ApiError):
+    """Nothing answers at the API's address."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"The API at {url} does not answer: {reason}")
+        self.url = url
+        self.reason = reason
+
+
+class FieldError(msgspec.Struct, frozen=True):
+    """What is wrong with one field of a request; `field` is its dotted path."""
+
+    field: str = ""
+    message: str = ""
+
+
+class ApiProblem(ApiError):
+    """The API answered with a problem (RFC 9457)."""
+
+    def __init__(
+        self, status: int, title: str, detail: str = "", errors: tuple[FieldError, ...] = ()
+    ) -> None:
+        super().__init__(detail or title)
+        self.status = status
+        self.title = title
+        self.detail = detail
+        self.errors = errors
+
+
+class _Problem(msgspec.Struct):
+    title: str = ""
+    detail: str | None = None
+    errors: tuple[FieldError, ...] | None = None
+
+
+class Learner(msgspec.Struct, frozen=True, kw_only=True):
+    """What a learner does and which model it serves."""
+
+    state: str | None = None
+    champion: str | None = None
+    version: int | None = None
+    snapshot_age_s: float | None = None
+    error: str | None = None
+    run_id: str | None = None
+    run_url: str | None = None
+
+
+class Flow(msgspec.Struct, frozen=True, kw_only=True):
+    """How far an application's events have come."""
+
+    produced: int | None = None
+    valid: int | None = None
+    rejected: int | None = None
+    rejected_by_reason: dict[str, int] | None = None
+    delta_rows: int | None = None
+    delta_version: int | None = None
+    asked: int | None = None
+    taught: int | None = None
+    pending: int | None = None
+    last_event_time: datetime | None = None
+    lag: int | None = None
+    rate: float | None = None
+    learner: Learner | None = None
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One process of the stack."""
+
+    state: str | None = None
+    pid: int | None = None
+    rss_mb: float | None = None
+    since: datetime | None = None
+    error: str | None = None
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole stack at one moment."""
+
+    applications: dict[str, Flow]
+    parts: dict[str, Part] = {}
+    time: datetime | None = None
+
+
+class Live(msgspec.Struct, frozen=True, kw_only=True):
+    """A learner's latest report."""
+
+    application: str
+    state: str | None = None
+    champion: str | None = None
+    version: int | None = None
+    asked: int | None = None
+    taught: int | None = None
+    pending: int | None = None
+    clock: datetime | None = None
+    lag: int | None = None
+    rate: float | None = None
+    threshold: float | None = None
+    scores: dict[str, float | None] | None = None
+    naive: dict[str, float | None] | None = None
+    confusion: dict[str, int] | None = None
+    calibration: list[tuple[float, float, int]] | None = None
+    segments: list[Segment] | None = None
+    run_id: str | None = None
+    run_url: str | None = None
+    error: str | None = None
+    heartbeat: datetime | None = None
+
+
+class Point(msgspec.Struct, frozen=True, kw_only=True):
+    """The scores at one moment; `time` is the wall clock, `clock` the event time reached."""
+
+    time: datetime
+    clock: datetime | None = None
+    asked: int | None = None
+    taught: int | None = None
+    rate: float | None = None
+    scores: dict[str, float | None] = {}
+    naive: dict[str, float | None] = {}
+
+
+class Recent(Prediction, frozen=True, kw_only=True):
+    """An answer of late, with what was asked and, once known, the truth."""
+
+    event: dict[str, Any] = msgspec.field(default_factory=dict)
+    truth: bool | int | float | None = None
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a prediction request."""
+
+    application: str
+    event_id: str
+    answer: Answer
+    threshold: float | None = None
+    model: str | None = None
+    version: int | None = None
+    source: str | None = None
+    scores: dict[str, float | None] | None = None
+    naive: dict[str, float | None] | None = None
+    snapshot_age_s: float | None = None
+    latency_ms: float | None = None
+    segment: Segment | None = None
+
+
+class Column(msgspec.Struct, frozen=True, kw_only=True):
+    """A column of a table or of a result."""
+
+    name: str
+    type: str = ""
+    help: str = ""
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What a query returned."""
+
+    columns: list[Column]
+    rows: list[list[Any]]
+    row_count: int
+    truncated: bool = False
+    elapsed_ms: float | None = None
+    table_version: int | None = None
+    table_rows: int | None = None
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    """A table that queries may name."""
+
+    name: str
+    rows: int | None = None
+    version: int | None = None
+    columns: list[Column] = []
+
+
+class _History(msgspec.Struct):
+    points: list[Point]
+
+
+class _Predictions(msgspec.Struct):
+    predictions: list[Recent]
+
+
+class _Schema(msgspec.Struct):
+    tables: list[Table]
+
+
+class Client:
+    """Calls the API at `url`; safe to share between threads. `timeout` and `sql_timeout` are seconds."""
+
+    def __init__(
+        self, url: str, timeout: float, sql_timeout: float, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self.url = url
+        self._sql_timeout = httpx.Timeout(sql_timeout, connect=CONNECT_SECONDS)
+        # The API is a neighbour: proxies from the environment are not for it.
+        self._http = httpx.Client(
+            base_url=url,
+            timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
+            transport=transport,
+            trust_env=False,
+        )
+        self._lock = threading.Lock()
+        self._away: tuple[float, ApiAway] | None = None
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+    def status(self) -> Status:
+        """The state of every application and part."""
+        return self._get("/api/v1/status", Status)
+
+    def live(self, application: str) -> Live:
+        """The latest report of an application's learner."""
+        return self._get(f"/api/v1/incremental/{application}", Live)
+
+    def history(self, application: str, points: int) -> list[Point]:
+        """At most `points` score points, oldest first."""
+        return self._get(f"/api/v1/incremental/{application}/history", _History, points=points).points
+
+    def predictions(self, application: str, limit: int) -> list[Recent]:
+        """The newest answers, newest first."""
+        path = f"/api/v1/incremental/{application}/predictions"
+        return self._get(path, _Predictions, limit=limit).predictions
+
+    def schema(self, application: str) -> list[Table]:
+        """The tables that an application's queries may name."""
+        return self._get(f"/api/v1/sql/{application}/schema", _Schema).tables
+
+    def predict(self, application: str, event: Mapping[str, Any]) -> Reply:
+        """What the live model says of an event (without its label)."""
+        body = {"application": application, "event": dict(event)}
+        return self._decode(self._call("POST", "/api/v1/incremental/predict", json=body), Reply)
+
+    def query(self, application: str, sql: str) -> Result:
+        """What a read-only query returns; the application's events are the table `data`."""
+        body = {"application": application, "sql": sql}
+        response = self._call("POST", "/api/v1/sql/query", json=body, timeout=self._sql_timeout)
+        return self._decode(response, Result)
+
+    def _get(self, path: str, kind: type[T], **params: int) -> T:
+        return self._decode(self._call("GET", path, attempts=ATTEMPTS, params=params), kind)
+
+    def _call(self, method: str, path: str, *, attempts: int = 1, **options: Any) -> httpx.Response:
+        """The answer to one question; a lost connection is tried again where asking twice does no harm."""
+        self._still_away()
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(attempts),
+            wait=tenacity.wait_exponential(multiplier=0.05, max=0.5),
+            retry=tenacity.retry_if_exception_type(_Again),
+            reraise=True,
+        )
+        try:
+            return retrying(self._send, method, path, **options)
+        except ApiAway as error:
+            away = ApiAway(error.url, error.reason)
+            with self._lock:
+                self._away = (time.monotonic() + PAUSE_SECONDS, away)
+            raise away from None
+
+    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            response = self._http.request(method, path, **options)
+        except httpx.ConnectTimeout:
+            raise ApiAway(self.url, "no connection") from None
+        except httpx.TimeoutException:
+            raise ApiAway(self.url, "it took too long") from None
+        except httpx.ConnectError:
+            raise _Again(self.url, "no connection") from None
+        except httpx.TransportError:
+            raise _Again(self.url, "the connection broke") from None
+        if response.status_code in _GONE_BETWEEN:
+            raise _Again(self.url, f"status {response.status_code}")
+        if response.is_error:
+            raise _problem(response)
+        return response
+
+    def _decode(self, response: httpx.Response, kind: type[T]) -> T:
+        try:
+            return msgspec.json.decode(response.content, type=kind)
+        except msgspec.DecodeError as error:
+            path = response.request.url.path
+            raise ApiProblem(response.status_code, "Unexpected answer", f"{path}: {error}") from None
+
+    def _still_away(self) -> None:
+        with self._lock:
+            if self._away and time.monotonic() < self._away[0]:
+                raise self._away[1]
+
+
+class _Again(ApiAway):
+    """No answer, but the next try may get one."""
+
+
+def _problem(response: httpx.Response) -> ApiProblem:
+    try:
+        said = msgspec.json.decode(response.content, type=_Problem)
+    except msgspec.DecodeError:
+        said = _Problem()
+    title = said.title or response.reason_phrase or f"Status {response.status_code}"
+    return ApiProblem(response.status_code, title, said.detail or "", said.errors or ())

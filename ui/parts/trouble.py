@@ -1,0 +1,56 @@
+"""What a screen says when the API does not: calm, in words, with what happens next."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ui.client import ApiAway, ApiError, ApiProblem
+from ui.reads import Reading
+
+UNTRAINED = 503
+
+
+def notice(reading: Reading[object]) -> None:
+    """The one notice of a screen, drawn at its top; nothing where the answer is fresh."""
+    match reading.problem:
+        case None:
+            return
+        case ApiAway() as away:
+            rest = (
+                "Showing what it said last."
+                if reading.value is not None
+                else "The screen fills as soon as it answers."
+            )
+            st.warning(
+                f"{away}. Trying again every two seconds. {rest}",
+                title="The API is away",
+                icon=":material/cloud_off:",
+            )
+        case problem:
+            st.warning(f"{problem}", title=_title(problem), icon=":material/report:")
+
+
+def waiting(problem: ApiError | None) -> None:
+    """In place of a panel without data; the screen's notice says why."""
+    st.caption(
+        ":material/hourglass_empty: Waiting for the API"
+        if problem
+        else ":material/hourglass_empty: No data yet"
+    )
+
+
+def refused(problem: ApiError) -> None:
+    """Why a request got no answer, in place of the answer."""
+    match problem:
+        case ApiAway():
+            st.warning(
+                f"{problem}. Try again in a moment.", title="The API is away", icon=":material/cloud_off:"
+            )
+        case ApiProblem(status=status) if status == UNTRAINED:
+            st.info(f"{problem}", title="No answer yet", icon=":material/model_training:")
+        case _:
+            st.error(f"{problem}", title=_title(problem), icon=":material/error:")
+
+
+def _title(problem: ApiError) -> str:
+    return problem.title if isinstance(problem, ApiProblem) else "No answer"

@@ -1,0 +1,133 @@
+"""What the screens ask of the API, cached for about a second and shared by all sessions.
+
+    panel -> Reading(value, problem) <- cache (1 s) <- client
+
+A panel gets the last good answer for a few seconds more when the API falls silent, so that one lost
+call does not blank the page; `problem` says so.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+import streamlit as st
+
+from core.settings import settings
+from ui.client import ApiError, Client, Live, Point, Recent, Status, Table
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+FRESH_SECONDS: Final = 1.0
+KEEP_SECONDS: Final = 10.0
+HISTORY_POINTS: Final = 400
+SPARK_POINTS: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[T_co]):
+    """An answer, or the last good one and why there is no newer, or only the reason."""
+
+    value: T_co | None
+    problem: ApiError | None = None
+
+
+class Memory:
+    """The last good answers, newest last; bounded by `most` questions and by age."""
+
+    def __init__(self, most: int = 64) -> None:
+        self._most = most
+        self._answers: OrderedDict[tuple[Any, ...], tuple[float, Any]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def keep(self, question: tuple[Any, ...], answer: Any) -> None:
+        """Remembers an answer."""
+        with self._lock:
+            self._answers[question] = (time.monotonic(), answer)
+            self._answers.move_to_end(question)
+            while len(self._answers) > self._most:
+                self._answers.popitem(last=False)
+
+    def recall(self, question: tuple[Any, ...], seconds: float) -> Any:
+        """The answer if it is at most `seconds` old, else None."""
+        with self._lock:
+            at, answer = self._answers.get(question, (0.0, None))
+        return answer if answer is not None and time.monotonic() - at <= seconds else None
+
+
+@st.cache_resource(on_release=Client.close, show_spinner=False)
+def client() -> Client:
+    """The one client of this process."""
+    chosen = settings()
+    timeout = chosen.ui.api_timeout_seconds
+    return Client(chosen.api_url, timeout, timeout + chosen.serving.sql_seconds)
+
+
+@st.cache_resource(show_spinner=False)
+def _memory() -> Memory:
+    return Memory()
+
+
+@st.cache_data(ttl=FRESH_SECONDS, max_entries=1, show_spinner=False)
+def _status() -> Status:
+    return client().status()
+
+
+@st.cache_data(ttl=FRESH_SECONDS, max_entries=16, show_spinner=False)
+def _live(application: str) -> Live:
+    return client().live(application)
+
+
+@st.cache_data(ttl=FRESH_SECONDS, max_entries=32, show_spinner=False)
+def _history(application: str, points: int) -> list[Point]:
+    return client().history(application, points)
+
+
+@st.cache_data(ttl=FRESH_SECONDS, max_entries=32, show_spinner=False)
+def _predictions(application: str, limit: int) -> list[Recent]:
+    return client().predictions(application, limit)
+
+
+@st.cache_data(ttl=10, max_entries=16, show_spinner=False)
+def _schema(application: str) -> list[Table]:
+    return client().schema(application)
+
+
+def status() -> Reading[Status]:
+    """The state of every application and part."""
+    return _read(_status)
+
+
+def live(application: str) -> Reading[Live]:
+    """The latest report of an application's learner."""
+    return _read(_live, application)
+
+
+def history(application: str, points: int = HISTORY_POINTS) -> Reading[list[Point]]:
+    """Score points, oldest first."""
+    return _read(_history, application, points)
+
+
+def predictions(application: str, limit: int) -> Reading[list[Recent]]:
+    """The newest answers, newest first."""
+    return _read(_predictions, application, limit)
+
+
+def schema(application: str) -> Reading[list[Table]]:
+    """The tables that an application's queries may name."""
+    return _read(_schema, application)
+
+
+def _read(ask: Callable[..., T], *about: Any) -> Reading[T]:
+    question = (ask.__name__, *about)
+    try:
+        answer = ask(*about)
+    except ApiError as problem:
+        return Reading(_memory().recall(question, KEEP_SECONDS), problem)
+    _memory().keep(question, answer)
+    return Reading(answer)

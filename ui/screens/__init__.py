@@ -1,0 +1,1 @@
+"""One module per screen; `main` puts them into the navigation."""
