@@ -93,7 +93,7 @@ class Producers(Part):
 
     rate: str = Field(
         "10",
-        description="Live events per second: a number for all, or by application as in tfd=10,eta=5 (others 0)",
+        description="Live events per second: one number for all, or tfd=10,eta=5 and 0 for the others",
     )
     seed: int = Field(42, ge=0, description="Seed of the generators: the same seed gives the same stream")
     backfill_events: int = Field(

@@ -34,7 +34,7 @@ BATCH = 1000
 
 POLL_S = 0.05
 
-CHUNK = 1000
+CHUNK = 250
 """Lessons between two looks at the clock."""
 
 FULL, HALF = 5000, 2500

@@ -20,7 +20,6 @@ from heapq import heappop, heappush, heapreplace
 
 from learners.lessons import Lesson
 
-
 PATIENCE = 10
 """How many times longer a silent partition is waited for, when it holds more or nothing is known of it."""
 

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 import structlog
 from redis import Redis
+from redis.exceptions import RedisError
 
 from core import names
 from core.connect import kafka
@@ -29,7 +30,7 @@ from core.snapshots import Header, seal
 from learners.learner import Learner
 from learners.loop import Loop
 from learners.publish import Publisher, wait_for
-from learners.source import LostOffsets, Source, Stopped
+from learners.source import Kept, LostOffsets, Source, Stopped
 from learners.start import Plan, UnusableSnapshot, learner, opened, plan
 from learners.tracking import Tracker
 
@@ -72,13 +73,16 @@ def run(application: Application, options: Settings) -> int:
 def _learn(
     application: Application, options: Settings, redis: Redis, publisher: Publisher, stop: threading.Event
 ) -> int:
-    found = opened(application, _stored(redis, application), options.signing_key())
+    found = opened(application, _stored(redis, application, stop), options.signing_key())
     header = found[0] if found else None
     publisher.version = header.version if header else 0
     made, resumed = learner(application, found)
     publisher.snapshot_created = header.created if header and resumed else None
     with _source(options, application) as source:
-        start = _placed(made, header if resumed else None, source, options, stop)
+        kept = source.kept(
+            stop, lambda why: publisher.offer_report(_early(application, LearnerState.STARTING, why))
+        )
+        start = _placed(made, header if resumed else None, source.topic, kept, options)
         producer = kafka.producer(options.broker.url, f"millrace-learner-{application.name}")
         run_id = header.run_id if header else ""
         tracker = Tracker(
@@ -118,9 +122,15 @@ def _finish(loop: Loop, publisher: Publisher, tracker: Tracker, key: bytes) -> N
     log.info("finished", version=publisher.version)
 
 
-def _stored(redis: Redis, application: Application) -> bytes | None:
-    blob: Any = redis.get(names.snapshot_key(application.name))
-    return None if blob is None else bytes(blob)
+def _stored(redis: Redis, application: Application, stop: threading.Event) -> bytes | None:
+    """The snapshot in Redis; waits while Redis is away, or raises Stopped."""
+    while wait_for(redis, stop):
+        try:
+            blob: Any = redis.get(names.snapshot_key(application.name))
+            return None if blob is None else bytes(blob)
+        except RedisError as error:
+            log.warning("waiting for Redis", reason=str(error))
+    raise Stopped("told to end while waiting for Redis")
 
 
 @contextmanager
@@ -133,12 +143,11 @@ def _source(options: Settings, application: Application) -> Iterator[Source]:
 
 
 def _placed(
-    made: Learner, header: Header | None, source: Source, options: Settings, stop: threading.Event
+    made: Learner, header: Header | None, topic: str, kept: dict[int, Kept], options: Settings
 ) -> Plan:
     """Where to read from; the learner then knows an offset for every partition."""
-    kept = source.kept(stop)
     asked, taught = (header.asked_offsets, header.taught_offsets) if header else ({}, {})
-    start = plan(source.topic, asked, taught, kept, options.learners.on_lost_offsets)
+    start = plan(topic, asked, taught, kept, options.learners.on_lost_offsets)
     if start.problem:
         log.error("events are lost to the learner", detail=start.problem)
     for partition in start.replaced:

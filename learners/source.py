@@ -6,7 +6,7 @@ saved offsets, what the log holds -> where to begin (or LostOffsets) -> messages
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,8 +75,11 @@ class Source:
         )
         self._paused: set[int] = set()
 
-    def kept(self, stop: threading.Event) -> dict[int, Kept]:
-        """What the log of each partition holds; waits for broker and topic, or raises Stopped."""
+    def kept(self, stop: threading.Event, waiting: Callable[[str], None]) -> dict[int, Kept]:
+        """What the log of each partition holds; waits for broker and topic, or raises Stopped.
+
+        waiting: is told, every few seconds, for what.
+        """
         pause = 0.25
         while not stop.is_set():
             try:
@@ -87,6 +90,7 @@ class Source:
             except self._failure as error:
                 reason = str(error)
             log.warning("waiting for the topic", topic=self.topic, reason=reason)
+            waiting(f"waiting for {self.topic}: {reason}")
             stop.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE_S)
         raise Stopped("told to end while waiting for the broker")

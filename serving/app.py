@@ -27,7 +27,6 @@ from serving.tally import Tally
 log: structlog.stdlib.BoundLogger = structlog.get_logger("millrace")
 
 VERSION = "0.1.0"
-LARGEST_BODY = 2**20
 SQL_WORKERS = 2
 
 
@@ -46,7 +45,6 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
         docs_url=None,
         redoc_url=None,
-        max_body_size=LARGEST_BODY,
     )
     app.state.services = services
     app.state.sql_limiter = None

@@ -46,11 +46,11 @@ class Book(msgspec.Struct, kw_only=True, dict=True):
 
         bounds: partition -> first offset of the log and the one after its last.
         """
-        same = self.topic_id == topic_id or not self.topic_id
+        same = self.topic_id == topic_id or not (self.topic_id and topic_id)
         held = all(p in bounds and bounds[p][0] <= at <= bounds[p][1] for p, at in self.offsets.items())
         if not (same and held):
             self.rows, self.reasons, self.offsets = 0, {}, {}
-        self.topic_id = topic_id
+        self.topic_id = topic_id or self.topic_id
         self.offsets = {p: self.offsets.get(p, first) for p, (first, _) in bounds.items()}
         self.drained.clear()
 

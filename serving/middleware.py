@@ -13,6 +13,7 @@ from http import HTTPStatus
 
 import structlog
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.meters import Meters
@@ -21,6 +22,7 @@ from serving.problems import MEDIA_TYPE, problem_body
 log: structlog.stdlib.BoundLogger = structlog.get_logger("millrace")
 
 REQUEST_ID = "x-request-id"
+LARGEST_BODY = 2**20
 _SOUND_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 _SAFETY = {
@@ -77,7 +79,7 @@ class Envelope:
         try:
             host = headers.get(b"host", b"").decode("latin-1")
             if is_loopback(_without_port(host)):
-                await self._app(scope, receive, send_on)
+                await self._app(scope, _limited(receive), send_on)
             else:
                 # A page from elsewhere whose name was rebound to this machine.
                 await _send_problem(
@@ -99,6 +101,23 @@ class Envelope:
         self._meters.request_seconds.labels(route, method).observe(seconds)
         write = log.info if status is None or status >= HTTPStatus.BAD_REQUEST else log.debug
         write("request", method=method, path=scope["path"], status=status, ms=round(seconds * 1000, 3))
+
+
+def _limited(receive: Receive) -> Receive:
+    """The same messages, until the body has grown too large."""
+    taken = 0
+
+    async def receive_on() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > LARGEST_BODY:
+            raise HTTPException(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is larger than {LARGEST_BODY} bytes"
+            )
+        return message
+
+    return receive_on
 
 
 def _request_id(given: str) -> str:

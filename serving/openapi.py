@@ -59,16 +59,24 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 
 def _components() -> dict[str, Any]:
-    events = {name: request_type(application) for name, application in APPLICATIONS.items()}
-    _, found = msgspec.json.schema_components([*_ANSWERS, *events.values()], ref_template=_REF)
-    for name in events:
-        found[f"{name}_predict"] = {
-            "type": "object",
-            "required": ["application", "event"],
-            "additionalProperties": False,
-            "properties": {
-                "application": {"const": name},
-                "event": {"$ref": _REF.format(name=f"{name}_request")},
-            },
-        }
+    _, found = msgspec.json.schema_components(_ANSWERS, ref_template=_REF)
+    for name, application in APPLICATIONS.items():
+        # Two applications may both have a "location" that is not the same: inner names get a prefix.
+        inner_ref = _REF.format(name=f"{name}_{{name}}")
+        _, parts = msgspec.json.schema_components([request_type(application)], ref_template=inner_ref)
+        found[f"{name}_request"] = parts.pop(f"{name}_request")
+        found |= {f"{name}_{part}": schema for part, schema in parts.items()}
+        found[f"{name}_predict"] = _predict_body(name)
     return found
+
+
+def _predict_body(name: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["application", "event"],
+        "additionalProperties": False,
+        "properties": {
+            "application": {"const": name},
+            "event": {"$ref": _REF.format(name=f"{name}_request")},
+        },
+    }

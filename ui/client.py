@@ -116,6 +116,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     applications: dict[str, Flow]
     parts: dict[str, Part] = {}
     time: datetime | None = None
+    away: dict[str, str] = {}
+    """What the API itself can't reach, and why: numbers that depend on it are None."""
 
 
 class Live(msgspec.Struct, frozen=True, kw_only=True):

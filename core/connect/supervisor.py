@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
-
-if TYPE_CHECKING:
-    from xmlrpc.client import ServerProxy
 
 
 class PartState(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,14 +28,18 @@ def socket_path(var: Path) -> Path:
     return var.resolve() / "run" / "supervisor.sock"
 
 
-def server(var: Path) -> ServerProxy:
+@contextmanager
+def control(var: Path) -> Iterator[Any]:
     """The supervisor's own interface; its calls raise OSError when nothing listens."""
     from xmlrpc.client import ServerProxy
 
     from supervisor.xmlrpc import SupervisorTransport
 
     transport = SupervisorTransport(None, None, f"unix://{socket_path(var)}")
-    return ServerProxy("http://127.0.0.1", transport=transport)
+    try:
+        yield ServerProxy("http://127.0.0.1", transport=transport).supervisor
+    finally:
+        transport.close()
 
 
 def parts(var: Path) -> dict[str, PartState]:
@@ -44,7 +47,8 @@ def parts(var: Path) -> dict[str, PartState]:
     if not socket_path(var).exists():
         return {}
     try:
-        infos: Any = server(var).supervisor.getAllProcessInfo()
+        with control(var) as supervisor:
+            infos = supervisor.getAllProcessInfo()
     except OSError:
         return {}
     return {info["name"]: _state(info) for info in infos}

@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-from core.connect.supervisor import parts, server, socket_path
+from core.connect.supervisor import control, parts, socket_path
 from core.settings import Settings
 from infra.local.program import APP_PYTHON, REPO, Program
 
@@ -120,9 +120,9 @@ def running(settings: Settings) -> bool:
 
 def start(settings: Settings, *names: str) -> None:
     """Starts parts without waiting for them to be ready."""
-    control: Any = server(settings.var).supervisor
-    for name in names:
-        control.startProcess(name, False)
+    with control(settings.var) as supervisor:
+        for name in names:
+            supervisor.startProcess(name, False)
 
 
 def stop_all(settings: Settings, waves: Iterable[Iterable[str]]) -> list[str]:
@@ -133,21 +133,21 @@ def stop_all(settings: Settings, waves: Iterable[Iterable[str]]) -> list[str]:
     """
     ended = []
     if parts(settings.var):
-        control: Any = server(settings.var).supervisor
-        for wave in waves:
-            ended += _stop_wave(settings, control, set(wave))
-        control.shutdown()
+        with control(settings.var) as supervisor:
+            for wave in waves:
+                ended += _stop_wave(settings, supervisor, set(wave))
+            supervisor.shutdown()
     pid = _supervisor_pid(settings)
     if pid:
         psutil.wait_procs([psutil.Process(pid)], timeout=15)
     return ended + _end_orphans(settings)
 
 
-def _stop_wave(settings: Settings, control: Any, wave: set[str]) -> list[str]:
+def _stop_wave(settings: Settings, supervisor: Any, wave: set[str]) -> list[str]:
     """Stops some parts together and waits for the last of them; the supervisor kills who is too slow."""
     alive = [name for name, one in parts(settings.var).items() if name in wave and one.pid]
     for name in alive:
-        control.stopProcess(name, False)
+        supervisor.stopProcess(name, False)
     while any(one.pid for name, one in parts(settings.var).items() if name in wave):
         time.sleep(0.1)
     return alive

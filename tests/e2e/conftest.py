@@ -8,7 +8,8 @@ import pytest
 
 from tests.e2e.stack import Stack
 
-HISTORY = 3000
+HISTORY = 6000
+"""Enough that every model has learned enough to answer; the clusters need 300 finished sessions."""
 
 SETTINGS = {
     "MILLRACE_PRODUCERS__BACKFILL_EVENTS": str(HISTORY),

@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 import httpx
 
-from core.connect.supervisor import server
+from core.connect.supervisor import control
 from core.settings import Settings, load
 from infra.local import supervise
 
@@ -75,8 +75,9 @@ class Stack:
 
     def stop(self, *parts: str) -> None:
         """Stops parts for good, through the supervisor."""
-        for part in parts:
-            server(self.var).supervisor.stopProcess(part, True)
+        with control(self.var) as supervisor:
+            for part in parts:
+                supervisor.stopProcess(part, True)
 
     def start(self, *parts: str) -> None:
         """Starts parts that were stopped."""

@@ -125,7 +125,7 @@ def test_nothing_is_lost_and_nothing_is_twice(stack: Stack, name: str) -> None:
 @pytest.mark.parametrize("name", APPLICATIONS)
 def test_the_model_answers_each_event_once_it_can(stack: Stack, name: str) -> None:
     answered = predictions(stack, name)
-    assert 0.5 * HISTORY < len(answered) <= stack.application(name)["valid"]
+    assert 0.4 * HISTORY < len(answered) <= stack.application(name)["valid"]
     assert set(answered) <= set(table_keys(stack, name)), "only valid events are asked about"
 
 
@@ -178,7 +178,7 @@ def test_the_screens_open(stack: Stack) -> None:
         for application in APPLICATIONS.values():
             page.get_by_text(application.title).first.wait_for(timeout=60_000)
         for application in APPLICATIONS.values():
-            page.goto(f"{stack.ui}/{application.name}")
+            page.get_by_test_id("stSidebarNavLink").filter(has_text=application.title).click()
             page.get_by_role("heading", name=application.title).first.wait_for(timeout=30_000)
             page.get_by_text("Predict").first.wait_for(timeout=30_000)
             assert page.get_by_test_id("stException").count() == 0

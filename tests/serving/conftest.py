@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import structlog
 import uvicorn
 from fastapi import FastAPI
 
@@ -22,6 +23,14 @@ from serving.app import create_app
 from serving.services import Services
 
 KEY = "a key of the tests"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_logs() -> None:
+    """Tracebacks without every local variable: those take seconds to draw."""
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()]
+    )
 
 
 def free_port() -> int:
@@ -63,10 +72,10 @@ def make_settings(
     """Settings whose parts are away unless they are named."""
     return Settings(
         var=var,
-        secret=KEY,  # type: ignore[arg-type]
+        secret=KEY,
         redis=all_settings.Redis(url=redis_url),
         broker=all_settings.Broker.model_validate({"url": broker_url}),
-        serving=serving or all_settings.Serving(),  # type: ignore[call-arg]
+        serving=serving or all_settings.Serving(),
     )
 
 

@@ -174,7 +174,7 @@ HARMLESS = (
     "SELECT date_trunc('hour', now()), current_date, random()",
     "SELECT * FROM data TABLESAMPLE 50%",
     "SELECT event_date, count(*) FROM data GROUP BY ALL ORDER BY ALL",
-    "SELECT * FROM (PIVOT data ON event_date USING count(*) GROUP BY source_partition)",
+    "SELECT * FROM data PIVOT (count(*) FOR source_partition IN (0, 1) GROUP BY event_date)",
     "SELECT regexp_extract('abc', 'b'), 'x' LIKE '%', 'a' SIMILAR TO 'a'",
     "SELECT CAST('1' AS INTEGER), '2'::DOUBLE, TRY_CAST('x' AS INTEGER)",
     "SELECT * FROM data POSITIONAL JOIN range(2)",

@@ -11,7 +11,7 @@ import pyarrow as pa
 from deltalake import write_deltalake
 
 from core import names
-from core.declaration import Application
+from core.declaration import Application, Classification
 from core.forms import complete, randomize
 from core.names import EVENT_DATE, SOURCE_OFFSET, SOURCE_PARTITION
 from core.schemas import events_schema
@@ -38,7 +38,7 @@ def append(lake: Path, application: Application, seeds: Iterable[int]) -> None:
         time = FIRST_DAY + timedelta(hours=seed)
         row = event(application, seed) | {application.event_time.name: time}
         if application.label:
-            row[application.label] = seed % 2 == 0
+            row[application.label] = seed % 2 == 0 if isinstance(application.task, Classification) else seed
         rows.append(row | {SOURCE_PARTITION: 0, SOURCE_OFFSET: seed, EVENT_DATE: time.date()})
     table = pa.Table.from_pylist(rows, schema=events_schema(application))
     write_deltalake(table_uri(lake, application), table, mode="append", partition_by=[EVENT_DATE])

@@ -59,7 +59,7 @@ def test_the_engine_refuses_by_itself(workers: Workers, lake: Path) -> None:
         if isinstance(outcome, Rows):
             passed.append(sql)
         else:
-            assert str(lake) not in outcome.detail.replace(files.filled(sql), "")
+            assert "{" in sql or str(lake.parent) not in outcome.detail
     files.check()
     # Deep nesting, long text and the like are the guard's own rules: the engine runs some of them.
     assert all("read_" not in sql and "{" not in sql for sql in passed)

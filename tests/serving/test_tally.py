@@ -11,6 +11,7 @@ from confluent_kafka import Producer
 from redis import Redis
 
 from core.names import RejectHeader, Stream, tally_key, topic
+from core.settings import Settings
 from serving.ledger import Ledger
 from serving.tally import Counts, Tally
 from tests.serving.conftest import eventually, make_settings
@@ -27,14 +28,16 @@ def producer() -> Iterator[Producer]:
 
 
 @pytest.fixture
-def settings_args(producer: Producer, redis_url: str) -> dict[str, str]:
+def settings(producer: Producer, redis_url: str, tmp_path: Path) -> Settings:
     found = producer.list_topics(timeout=10).brokers
     broker = next(iter(found.values()))
-    return {"redis_url": redis_url, "broker_url": f"{broker.host}:{broker.port}"}
+    return make_settings(tmp_path, redis_url, f"{broker.host}:{broker.port}")
 
 
 def produce(producer: Producer, stream: Stream, count: int, reason: str = "") -> None:
-    headers = [(RejectHeader.REASON.value, reason.encode())] if reason else []
+    headers: list[tuple[str, str | bytes | None]] = (
+        [(RejectHeader.REASON.value, reason.encode())] if reason else []
+    )
     for number in range(count):
         producer.produce(topic(NAME, stream), b"x", key=str(number).encode(), headers=headers)
     assert producer.flush(10) == 0
@@ -49,10 +52,7 @@ def run(tally: Tally, expected: Counts) -> None:
         tally.stop()
 
 
-def test_it_counts_and_goes_on_after_a_restart(
-    producer: Producer, redis: Redis, settings_args: dict[str, str], tmp_path: Path
-) -> None:
-    settings = make_settings(tmp_path, **settings_args)
+def test_it_counts_and_goes_on_after_a_restart(producer: Producer, redis: Redis, settings: Settings) -> None:
     produce(producer, Stream.EVENTS, 30)
     produce(producer, Stream.VALID, 20)
     produce(producer, Stream.DLQ, 6, "empty")
@@ -70,16 +70,14 @@ def test_it_counts_and_goes_on_after_a_restart(
     run(Tally(settings), Counts(30, 1025, 11, {"empty": 6, "bad_time": 4, "unknown": 1}))
 
 
-def test_offsets_beyond_the_log_start_a_recount(
-    producer: Producer, redis: Redis, settings_args: dict[str, str], tmp_path: Path
-) -> None:
+def test_offsets_beyond_the_log_start_a_recount(producer: Producer, redis: Redis, settings: Settings) -> None:
     for stream in (Stream.EVENTS, Stream.VALID, Stream.DLQ):
         produce(producer, stream, 3)
     ledger = Ledger()
     ledger.books[Stream.VALID].offsets = {0: 900}
     ledger.books[Stream.VALID].rows = 900
     redis.set(tally_key(NAME), msgspec.json.encode(ledger))
-    run(Tally(make_settings(tmp_path, **settings_args)), Counts(3, 3, 3, {"unknown": 3}))
+    run(Tally(settings), Counts(3, 3, 3, {"unknown": 3}))
 
 
 def test_without_a_broker_nothing_is_known(redis: Redis, redis_url: str, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -40,7 +41,7 @@ def test_home_tells_what_runs(home: Callable[[], AppTest]) -> None:
         assert application.title in said
         assert application.summary in said
     assert charts(test) == 2 * len(APPLICATIONS)
-    assert {link.label for link in test.get("page_link")} == {"Open"}
+    assert {link.value for link in test.page_link} == {"Open"}
     parts = test.dataframe[0].value
     assert set(parts["State"]) == {"running"}
 
@@ -55,13 +56,12 @@ def test_home_guides_while_the_first_events_arrive(home: Callable[[], AppTest], 
     assert all(metric.value == "\N{EN DASH}" for metric in test.metric), "an unknown number is never a zero"
 
 
-def test_home_says_that_the_api_is_away(
-    home: Callable[[], AppTest], api: FakeApi, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_home_says_that_the_api_is_away(home: Callable[[], AppTest], api: FakeApi) -> None:
     api.server_close()
     test = home()
     assert not test.exception
     assert "does not answer" in test.warning[0].value
+    assert "Trying again every two seconds" in test.warning[0].value
     assert api.url in test.warning[0].value
 
 
@@ -125,13 +125,13 @@ def test_the_form_asks_every_input_within_its_declared_range(opened: Open, appli
     test = opened(application, "Predict")
     assert not test.exception
     for one in forms.inputs(application):
-        widget = test.get_by_key(form.key(application, one.path))
+        widget: Any = test.get_by_key(form.key(application, one.path))
         if isinstance(one.field, Number):
             low, high = one.field.form_range
-            assert (widget.min, widget.max) == (low, high)  # type: ignore[attr-defined]
-            assert low <= widget.value <= high  # type: ignore[attr-defined]
+            assert (widget.min, widget.max) == (low, high)
+            assert low <= widget.value <= high
         elif isinstance(one.field, Category):
-            assert tuple(widget.options) == one.field.values  # type: ignore[attr-defined]
+            assert tuple(widget.options) == one.field.values
 
 
 @EVERY
@@ -185,7 +185,8 @@ def test_a_refused_field_is_marked_where_it_stands(
 def test_a_query_runs_and_its_result_stays(opened: Open, api: FakeApi, application: Application) -> None:
     test = opened(application, "SQL")
     query = application.queries[-1]
-    test.get_by_key(f"{application.name}:sql:template").set_value(query.title)  # type: ignore[attr-defined]
+    templates: Any = test.get_by_key(f"{application.name}:sql:template")
+    templates.set_value(query.title)
     test.run()
     assert test.text_area(f"{application.name}:sql:text").value == query.sql
     _button(test, "Run").click().run()
@@ -216,5 +217,5 @@ def test_the_schema_is_shown(opened: Open, application: Application) -> None:
         assert f"`{field.name}" in said
 
 
-def _button(test: AppTest, label: str):  # type: ignore[no-untyped-def]
+def _button(test: AppTest, label: str) -> Any:
     return next(button for button in test.button if button.label == label)

@@ -17,7 +17,5 @@ _CHIPS: Final[dict[str, tuple[str, str, str]]] = {
 
 def chip(state: str | None) -> str:
     """Markdown of the chip; an unknown state shows as it was said."""
-    color, icon, word = _CHIPS.get(
-        state or "", ("gray", "question_mark", (state or "no learner").capitalize())
-    )
+    color, icon, word = _CHIPS.get(state or "", ("gray", "question_mark", (state or "unknown").capitalize()))
     return f":{color}-badge[:material/{icon}: {word}]"

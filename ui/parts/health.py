@@ -32,7 +32,8 @@ def health(status: Status, applications: Mapping[str, Application]) -> Health:
     learning = sum(state(flow) == LearnerState.LIVE for flow in flows.values())
     rates = [flow.rate for flow in flows.values() if flow.rate is not None]
     moments = [flow.last_event_time for flow in flows.values() if flow.last_event_time]
-    troubles = (*_learners(flows, applications), *_parts(status.parts))
+    away = (f"{name} is away: {reason}" for name, reason in status.away.items())
+    troubles = (*_learners(flows, applications), *_parts(status.parts), *away)
     said = [
         _learning(learning, len(flows)),
         f"{formats.rate(sum(rates) if rates else None)} events/s",
@@ -62,9 +63,9 @@ def _trouble(count: int) -> str:
         case 0:
             return "no trouble"
         case 1:
-            return "1 part in trouble"
+            return "1 trouble"
         case _:
-            return f"{count} parts in trouble"
+            return f"{count} troubles"
 
 
 def _learners(flows: Mapping[str, Flow], applications: Mapping[str, Application]) -> Iterator[str]:

@@ -27,7 +27,7 @@ def notice(reading: Reading[object]) -> None:
                 icon=":material/cloud_off:",
             )
         case problem:
-            st.warning(f"{problem}", title=_title(problem), icon=":material/report:")
+            st.warning(f"{problem}", title="The API is in trouble", icon=":material/report:")
 
 
 def waiting(problem: ApiError | None) -> None:
@@ -39,8 +39,8 @@ def waiting(problem: ApiError | None) -> None:
     )
 
 
-def refused(problem: ApiError) -> None:
-    """Why a request got no answer, in place of the answer."""
+def refused(problem: ApiError, title: str) -> None:
+    """Why a request got no answer, in place of the answer; `title` says what did not happen."""
     match problem:
         case ApiAway():
             st.warning(
@@ -49,8 +49,4 @@ def refused(problem: ApiError) -> None:
         case ApiProblem(status=status) if status == UNTRAINED:
             st.info(f"{problem}", title="No answer yet", icon=":material/model_training:")
         case _:
-            st.error(f"{problem}", title=_title(problem), icon=":material/error:")
-
-
-def _title(problem: ApiError) -> str:
-    return problem.title if isinstance(problem, ApiProblem) else "No answer"
+            st.error(f"{problem}", title=title, icon=":material/error:")

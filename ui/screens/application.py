@@ -8,6 +8,7 @@ from typing import Final
 import streamlit as st
 
 from core.declaration import Application
+from core.records import LearnerState
 from ui import formats, reads
 from ui.parts import trouble
 from ui.parts.chips import chip
@@ -54,5 +55,7 @@ def _head(application: Application) -> None:
     if report.run_url:
         said.append(f"[:material/experiment: MLflow run]({report.run_url})")
     st.markdown("&ensp;".join(said))
-    if report.error:
+    if report.error and report.state == LearnerState.FAILED:
         st.error(report.error, title="The learner stopped", icon=":material/error:")
+    elif report.error:
+        st.caption(f":material/hourglass_empty: {report.error}")

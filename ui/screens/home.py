@@ -88,7 +88,8 @@ def _standing(application: Application, live: Live | None) -> None:
             width="content",
             text_alignment="right",
         )
-    points = reads.history(application.name, reads.SPARK_POINTS).value or []
+    history = reads.history(application.name, reads.SPARK_POINTS)
+    points = history.value or []
     if any(point.scores.get(leading.id) is not None for point in points):
         chart.draw(
             scores.spark(points, leading),
@@ -96,6 +97,8 @@ def _standing(application: Application, live: Live | None) -> None:
             alt=f"{leading.title} over time beside the naive answer",
             height=84,
         )
+    elif history.problem:
+        trouble.waiting(history.problem)
     else:
         st.caption(":material/hourglass_empty: The score appears with the first lessons.")
 

@@ -170,11 +170,11 @@ def _clustering(application: Application, report: Live) -> None:
 
 @st.fragment(run_every=2)
 def _scorecard(application: Application) -> None:
-    report = reads.live(application.name).value
-    if report is None:
-        trouble.waiting(None)
+    reading = reads.live(application.name)
+    if reading.value is None:
+        trouble.waiting(reading.problem)
         return
-    scorecard.draw(application, report)
+    scorecard.draw(application, reading.value)
 
 
 @st.fragment(run_every=2)

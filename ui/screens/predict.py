@@ -11,7 +11,7 @@ from core import forms
 from core.declaration import Application, Clustering, Place
 from ui import reads
 from ui.client import ApiError, ApiProblem, Reply
-from ui.figures import map as maps
+from ui.figures import places
 from ui.parts import chart, form, trouble, verdict
 
 
@@ -77,22 +77,22 @@ def _told(
     if isinstance(answer, ApiProblem) and answer.errors:
         homeless = form.complain(answer.errors, cells)
         said = "; ".join(f"{error.field}: {error.message}" for error in homeless)
-        st.error(said or "See the marked fields.", title=answer.title, icon=":material/error:")
+        st.error(said or "See the marked fields.", title="The event is not valid", icon=":material/error:")
         return
-    trouble.refused(answer)
+    trouble.refused(answer, "No answer")
 
 
 def _map(application: Application, event: Mapping[str, Any]) -> None:
-    found = [maps.Spot(*spot) for spot in form.spots(application, event)]
+    found = [places.Spot(*spot) for spot in form.spots(application, event)]
     if not found:
         return
     area = next(field.area for field in application.fields if isinstance(field, Place))
     with st.container(border=True, gap="xsmall"):
         chart.draw(
-            maps.places(found, area),
+            places.over_roads(found, area),
             key=f"{application.name}:map",
             alt=" and ".join(spot.name for spot in found) + " on a map",
-            height=maps.HEIGHT,
+            height=places.HEIGHT,
         )
         names = (":blue[●]", ":red[●]")
         st.caption(

@@ -57,7 +57,7 @@ def _editor(application: Application) -> None:
         case Result() as result:
             _table(application, result)
         case ApiError() as problem:
-            trouble.refused(problem)
+            trouble.refused(problem, "The query did not run")
         case _:
             st.caption("Run a query to see its result here. Nothing but reading is allowed.")
 

@@ -48,7 +48,7 @@ def window(spots: Sequence[Spot], area: Box) -> Box:
     return Box(south=lat - half, north=lat + half, west=lon - half / shrink, east=lon + half / shrink)
 
 
-def places(spots: Sequence[Spot], area: Box) -> Option:
+def over_roads(spots: Sequence[Spot], area: Box) -> Option:
     """The spots as dots, two of them joined by a straight line, over the area's roads."""
     seen = window(spots, area)
     series = [
