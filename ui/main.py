@@ -5,6 +5,7 @@ Run it from the repository's root, so that `core` and `ui` can be found:
     python -m streamlit run ui/main.py --server.address 127.0.0.1 --server.port 8501
 """
 
+import gc
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,18 @@ import streamlit as st
 
 from core.applications import APPLICATIONS
 from ui.screens import application, home
+
+
+@st.cache_resource(show_spinner=False)
+def settle() -> None:
+    """Takes the libraries out of the garbage collector's sight, once per process.
+
+    Streamlit collects all generations after every run of a script or fragment; walking a hundred thousand
+    objects of pandas and friends each time costs far more than the run.
+    """
+    gc.collect()
+    gc.freeze()
+
 
 STATIC = Path(__file__).parent / "static"
 
@@ -38,4 +51,5 @@ first = st.Page(
     default=True,
     help="What runs, how far the events have come, and what each application has learned.",
 )
+settle()
 st.navigation({"": [first], "Applications": list(pages.values())}).run()

@@ -53,4 +53,5 @@ def admin(url: str, **options: Any) -> AdminClient:
     """A client that makes and lists topics."""
     from confluent_kafka.admin import AdminClient
 
-    return AdminClient({"bootstrap.servers": url} | options)
+    # Its notices (level 6) would stand between the lines of a command.
+    return AdminClient({"bootstrap.servers": url, "log_level": 4} | options)

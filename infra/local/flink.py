@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from core.settings import Settings
-from infra.local.program import FLINK_PYTHON, JARS, REPO, Program
+from infra.local.program import APP_PYTHON, FLINK_PYTHON, JARS, REPO, Program
 
 _LOG_PATTERN = "%d{ISO8601} %-5p %c{1} - %m%n"
 
@@ -243,7 +243,13 @@ def jobmanager(settings: Settings) -> Program:
 def taskmanager(settings: Settings) -> Program:
     """The TaskManager: runs the tasks, and starts their Python workers."""
     script = distribution() / "bin" / "taskmanager.sh"
-    return Program("taskmanager", [str(script), "start-foreground"], env=environment(settings), wave=1)
+    conf = str(home(settings) / "conf")
+    return Program(
+        "taskmanager",
+        [str(APP_PYTHON), "-m", "infra.local.taskmanager", conf, str(script)],
+        env=environment(settings) | {"PYTHONPATH": str(REPO)},
+        wave=1,
+    )
 
 
 def programs(settings: Settings) -> list[Program]:

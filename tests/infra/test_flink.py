@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +13,31 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from core.settings import Flink, Settings
-from infra.local import flink
+from infra.local import flink, taskmanager
 from infra.local.program import FLINK_PYTHON
 
 needs_flink = pytest.mark.skipif(
     not FLINK_PYTHON.exists(), reason="the Flink environment is not installed: scripts/install makes it"
 )
+
+
+@pytest.fixture
+def orphan(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that looks like the Python worker of a cluster in `tmp_path`."""
+    command = [sys.executable, "-c", "import time; time.sleep(60)", taskmanager.WORKER]
+    process = subprocess.Popen(command, env={taskmanager.CONF_DIR: str(tmp_path)})
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_worker_left_behind_is_ended_and_that_of_another_stack_is_not(
+    tmp_path: Path, orphan: subprocess.Popen[bytes]
+) -> None:
+    assert taskmanager.end_workers(str(tmp_path / "other")) == []
+    assert taskmanager.end_workers(str(tmp_path)) == [orphan.pid]
+    assert orphan.wait(5) == -signal.SIGKILL
+    assert taskmanager.end_workers(str(tmp_path)) == []
 
 
 def config(settings: Settings, **options: Any) -> dict[str, Any]:
@@ -95,9 +118,11 @@ def test_preparing_again_leaves_the_same_folder_of_jars(settings: Settings) -> N
 
 @needs_flink
 def test_programs_run_in_the_foreground_with_folders_of_their_own(settings: Settings) -> None:
-    for program in flink.programs(settings):
-        assert program.command[-1] == "start-foreground"
-        assert Path(program.command[0]).exists()
+    jobmanager, starter = flink.programs(settings)
+    assert jobmanager.command[-1] == "start-foreground"
+    assert starter.command[-2] == flink.environment(settings)["FLINK_CONF_DIR"]
+    for program in (jobmanager.command[0], starter.command[0], starter.command[-1]):
+        assert Path(program).exists()
     folders = [value for name, value in flink.keeper(settings).env.items() if name.endswith("_DIR")]
     assert len(folders) == 4
     assert all(value.startswith(str(flink.home(settings))) for value in folders)

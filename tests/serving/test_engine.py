@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import duckdb
 import msgspec
 import pytest
 
 from serving.sql import guard
+from serving.sql.engine import _prepare
 from serving.sql.job import Failure, Job, Rows, Why
-from serving.sql.workers import Workers
+from serving.sql.workers import Cancelled, Workers
 from tests.serving import hostile
 from tests.serving.conftest import eventually
 from tests.serving.models import CLASSIFIER
@@ -64,6 +66,40 @@ def test_the_engine_refuses_by_itself(workers: Workers, lake: Path) -> None:
     # Deep nesting, long text and the like are the guard's own rules: the engine runs some of them.
     assert all("read_" not in sql and "{" not in sql for sql in passed)
     assert len(passed) < 10, passed
+
+
+def test_the_lock_holds_without_any_parser(lake: Path) -> None:
+    """Files, settings and extensions are out of reach even for statements that nobody has read."""
+    files = Canaries(lake)
+    outside = [sql for sql in hostile.REFUSED if "{" in sql] + [
+        "SET enable_external_access = true",
+        "SET GLOBAL allowed_directories = ['/']",
+        "SET lock_configuration = false",
+        "RESET memory_limit",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "SELECT * FROM glob('/*')",
+    ]
+    for sql in outside:
+        with duckdb.connect(":memory:") as connection:
+            _prepare(connection, job(sql, lake))
+            before = connection.execute("SELECT name, value FROM duckdb_settings()").fetchall()
+            try:
+                said = str(connection.execute(files.filled(sql)).fetchall())
+            except duckdb.Error as error:
+                said = str(error)
+            assert files.song not in said, sql
+            assert connection.execute("SELECT name, value FROM duckdb_settings()").fetchall() == before
+    files.check()
+
+
+def test_nobody_waiting_ends_the_query(workers: Workers) -> None:
+    cancel, started = threading.Event(), time.monotonic()
+    threading.Timer(0.3, cancel.set).start()
+    with pytest.raises(Cancelled):
+        workers.run(job("SELECT count(*) FROM range(1000000) a, range(1000000) b", seconds=60.0), cancel)
+    assert time.monotonic() - started < 5
+    assert isinstance(workers.run(job("SELECT 1"), threading.Event()), Rows)
 
 
 def test_a_text_beyond_the_guard_gets_the_engines_message(workers: Workers) -> None:

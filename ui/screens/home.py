@@ -67,9 +67,10 @@ def _pulse() -> None:
 def _card(application: Application, page: st.Page) -> None:
     with st.container(border=True, height="stretch", gap="small"):
         status, live = reads.status().value, reads.live(application.name).value
+        st.subheader(application.title, anchor=False)
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.subheader(application.title, anchor=False, width="content")
             st.markdown(chip(live.state if live else None), width="content")
+            st.caption((live.champion if live else None) or formats.UNKNOWN, width="content")
         st.caption(application.summary)
         _standing(application, live)
         _stations(application, status)
@@ -104,9 +105,8 @@ def _standing(application: Application, live: Live | None) -> None:
 
 
 def _facts(leading_naive: str, live: Live | None) -> str:
-    champion = (live.champion if live else None) or formats.UNKNOWN
     taught = formats.count(live.taught if live else None)
-    return f"naive {leading_naive}  \n{champion}  \n{taught} taught"
+    return f"naive {leading_naive}  \n{taught} taught"
 
 
 def _stations(application: Application, status: Status | None) -> None:
