@@ -18,8 +18,8 @@ import msgspec
 from serving.sql.engine import run
 from serving.sql.job import Job, Outcome
 
-SLACK_MIB = 512
-"""Address space beside the query's memory: stacks, the engine's own buffers, the answer as JSON."""
+SLACK_MIB = 384
+"""Memory beside the query's own: stacks, the engine's buffers, the answer as JSON."""
 
 GRACE_S = 1.0
 """How long a query may take to notice its interrupt before the process ends itself."""
@@ -54,11 +54,15 @@ def _guarded(job: Job) -> Outcome:
 
 
 def _limit(memory_mib: int) -> None:
-    """From here on the process can't grow beyond the limit, write to a file, or leave a core behind."""
+    """From here on the process can't grow beyond the limit, write to a file, or leave a core behind.
+
+    The limit is on memory that can be written to: allocators reserve far more addresses than they use, so
+    a limit on addresses would end harmless queries.
+    """
     with open("/proc/self/statm") as file:
-        used = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        used = int(file.read().split()[5]) * os.sysconf("SC_PAGE_SIZE")
     most = used + (memory_mib + SLACK_MIB) * 2**20
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 

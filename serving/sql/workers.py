@@ -108,6 +108,8 @@ class Worker:
         self._connection.close()
 
 
+_WEARING = (Why.MEMORY, Why.TIME, Why.SIZE)
+
 _ANSWERS: msgspec.msgpack.Decoder[Outcome] = msgspec.msgpack.Decoder(Outcome)
 
 
@@ -150,7 +152,8 @@ class Workers:
         good = False
         try:
             outcome = worker.run(job, cancel)
-            good = worker.alive
+            # One that ran out of memory may fall over later, under somebody else's query.
+            good = worker.alive and not (isinstance(outcome, Failure) and outcome.why in _WEARING)
             return outcome
         finally:
             self._give_back(worker, good)
@@ -161,9 +164,12 @@ class Workers:
             if cancel.is_set():
                 raise Cancelled
             try:
-                return self._free.get(timeout=POLL_SECONDS)
+                worker = self._free.get(timeout=POLL_SECONDS)
             except queue.Empty:
                 continue
+            if worker.alive:
+                return worker
+            self._give_back(worker, good=False)
         raise Busy(f"all {self._count} workers are busy; none was free within {seconds:g} s")
 
     def _give_back(self, worker: Worker, good: bool) -> None:

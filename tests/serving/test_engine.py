@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 import msgspec
+import psutil
 import pytest
 
 from serving.sql import guard
@@ -123,11 +124,27 @@ def test_a_worker_that_dies_is_replaced(workers: Workers) -> None:
 
 
 def test_a_worker_knows_nothing_of_our_environment(workers: Workers) -> None:
-    import psutil
-
     assert isinstance(workers.run(job("SELECT 1"), threading.Event()), Rows)
     for pid in workers.pids():
         assert set(psutil.Process(pid).environ()) <= {"PYTHONPATH", "LC_CTYPE"}
+
+
+def test_a_worker_is_limited_in_what_it_uses_not_in_what_it_reserves(workers: Workers) -> None:
+    """A limit on addresses ended one harmless query in two hundred: allocators reserve a lot and use little."""
+    assert isinstance(workers.run(job("SELECT 1"), threading.Event()), Rows)
+    [pid] = workers.pids()
+    process = psutil.Process(pid)
+    assert process.rlimit(psutil.RLIMIT_AS)[0] == psutil.RLIM_INFINITY
+    assert 256 * 2**20 < process.rlimit(psutil.RLIMIT_DATA)[0] < 2**30
+    assert process.rlimit(psutil.RLIMIT_FSIZE) == (0, 0)
+
+
+def test_a_worker_that_ran_out_of_memory_runs_nothing_else(workers: Workers) -> None:
+    before = workers.pids()
+    outcome = workers.run(job("SELECT range(1000000000)"), threading.Event())
+    assert isinstance(outcome, Failure)
+    assert outcome.why is Why.MEMORY
+    assert workers.pids() != before
 
 
 @pytest.mark.parametrize(
