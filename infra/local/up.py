@@ -89,7 +89,7 @@ def _start(settings: Settings, steps: Steps) -> None:
         scored = partial(readiness.first_score, application=name, since=steps.since)
         _wait_for(settings, f"learner-{name}", scored)
         steps.done(f"{name}: first score from this stream", began)
-    supervise.start(settings, "mlflow")
+    supervise.start(settings, "mlflow", "upkeep")
     _wait(settings, steps, ["ui", "mlflow"], began)
 
 
