@@ -132,7 +132,7 @@ def test_vacuum_keeps_what_the_last_day_needs(tmp_path: Path) -> None:
 def test_upkeep_beside_live_commits(tmp_path: Path) -> None:
     """Every version is there, every row once, while both write as fast as they can."""
     table = opened(tmp_path)
-    done, failures = threading.Event(), []
+    done, failures = threading.Event(), list[str]()
     tender = Upkeep(settings(tmp_path), structlog.get_logger("test"))
     rounds = 0
 
