@@ -131,7 +131,8 @@ class Letters:
         light = self._rows([REJECTED_AT, SOURCE_PARTITION, SOURCE_OFFSET], choice.expression())
         order = [(name, "ascending") for name in (REJECTED_AT, SOURCE_PARTITION, SOURCE_OFFSET)]
         keys = _keys(light.sort_by(order))
-        known: set[bytes] = set(self._redis.hkeys(self._replays))
+        taken: Any = self._redis.hkeys(self._replays)
+        known = set(taken)
         chosen = [key for key in keys if _field(key).encode() not in known]
         outcome = Replayed(matching=len(keys), already=len(keys) - len(chosen))
         chosen = chosen[:limit]
