@@ -115,6 +115,11 @@ def truths_key(application: str) -> str:
     return f"millrace:{application}:truths"
 
 
+def judged_key(application: str) -> str:
+    """The newest answers whose labels have become known, newest first, as a list of JSON."""
+    return f"millrace:{application}:judged"
+
+
 def tally_key(application: str) -> str:
     """Counts of rows per topic and the offsets up to which they hold."""
     return f"millrace:{application}:tally"

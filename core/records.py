@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -37,6 +38,23 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     threshold: float | None
     asked_at: datetime
     """Wall clock, UTC."""
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer and the label that became known after it."""
+
+    application: str
+    event_id: str
+    entity: str
+    event_time: datetime
+    known_time: datetime
+    """Event time at which the label was due."""
+    model: str
+    value: bool | int | float
+    probability: float | None
+    truth: bool | int | float
+    event: dict[str, Any]
+    """Without its label."""
 
 
 class LearnerState(StrEnum):

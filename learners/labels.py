@@ -29,6 +29,8 @@ class Awaiting(msgspec.Struct):
     partition: int
     offset: int
     event_id: str
+    entity: str
+    time: datetime
     x: Row
     truth: Any
     told: Told | None

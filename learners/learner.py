@@ -146,6 +146,8 @@ class Learner:
                 partition=lesson.partition,
                 offset=lesson.offset,
                 event_id=lesson.event_id,
+                entity=lesson.entity,
+                time=lesson.time,
                 x=lesson.x,
                 truth=lesson.truth,
                 told=told,

@@ -191,7 +191,7 @@ class Loop:
             self._publisher.offer_answer(prediction, lesson.event)
         if self._learner.application.label:
             for awaiting in step.taught:
-                self._publisher.offer_truth(awaiting.event_id, awaiting.truth)
+                self._publisher.offer_judged(awaiting, self._learner.name)
 
     def _produce(self, key: str, value: bytes) -> None:
         while True:

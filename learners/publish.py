@@ -19,8 +19,10 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from core import names
-from core.records import LearnerReport, Prediction
+from core.records import Judged, LearnerReport, Prediction
 from core.snapshots import Header, Payload, seal
+from learners.labels import Awaiting, Told
+from models import nested
 
 log = structlog.get_logger("millrace.learner")
 
@@ -52,6 +54,7 @@ class Publisher(threading.Thread):
         self._points: deque[bytes] = deque(maxlen=HISTORY)
         self._answers: deque[tuple[Prediction, dict[str, Any]]] = deque(maxlen=recent)
         self._truths: deque[tuple[str, Any]] = deque(maxlen=4 * recent)
+        self._judged: deque[tuple[Awaiting, Told, str]] = deque(maxlen=recent)
         self._shown: OrderedDict[str, None] | None = None
         self._ending = threading.Event()
 
@@ -74,10 +77,12 @@ class Publisher(threading.Thread):
         with self._lock:
             self._answers.append((prediction, event))
 
-    def offer_truth(self, event_id: str, truth: Any) -> None:
-        """A label that became known; written only while its answer is among the newest."""
+    def offer_judged(self, awaiting: Awaiting, model: str) -> None:
+        """A label that became known, of an event that `model` was asked about."""
         with self._lock:
-            self._truths.append((event_id, truth))
+            self._truths.append((awaiting.event_id, awaiting.truth))
+            if awaiting.told is not None:
+                self._judged.append((awaiting, awaiting.told, model))
 
     def run(self) -> None:
         """Writes until told to end, then once more."""
@@ -106,6 +111,7 @@ class Publisher(threading.Thread):
     def _write(self) -> None:
         self._write_snapshot()
         self._write_recent()
+        self._write_judged()
         self._write_points()
         # Last, so that a reader who sees a report finds what it speaks of.
         with self._lock:
@@ -169,6 +175,23 @@ class Publisher(threading.Thread):
             shown.pop(event_id)
         shown.update(dict.fromkeys(fresh))
 
+    def _write_judged(self) -> None:
+        """Pushes the answers whose labels became known."""
+        with self._lock:
+            judged, self._judged = self._judged, deque(maxlen=self._recent)
+        if not judged:
+            return
+        key = names.judged_key(self._application)
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.lpush(key, *(_encode(_judged(self._application, *one)) for one in judged))
+        pipeline.ltrim(key, 0, self._recent - 1)
+        try:
+            pipeline.execute()
+        except RedisError:
+            with self._lock:
+                self._judged = deque([*judged, *self._judged], maxlen=self._recent)
+            raise
+
     def _push(self, fresh: list[bytes], known: dict[Any, Any], gone: list[str]) -> None:
         recent, truths = names.recent_key(self._application), names.truths_key(self._application)
         pipeline = self._redis.pipeline(transaction=True)
@@ -185,6 +208,21 @@ class Publisher(threading.Thread):
         """The event ids in the list, oldest first: what the process before this one left there."""
         entries = self._redis.lrange(names.recent_key(self._application), 0, -1)
         return OrderedDict((msgspec.json.decode(entry)["event_id"], None) for entry in reversed(entries))
+
+
+def _judged(application: str, awaiting: Awaiting, told: Told, model: str) -> Judged:
+    return Judged(
+        application=application,
+        event_id=awaiting.event_id,
+        entity=awaiting.entity,
+        event_time=awaiting.time,
+        known_time=awaiting.due,
+        model=model,
+        value=told.value,
+        probability=told.probability,
+        truth=awaiting.truth,
+        event=nested(awaiting.x),
+    )
 
 
 def _with_event(prediction: Prediction, event: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 build(application) -> a fresh model;  restore(application, name, data) -> one that goes on from its bytes
 """
 
-from models.base import OnlineModel, answer, row
+from models.base import OnlineModel, answer, nested, row
 from models.roster import build, restore
 
-__all__ = ["OnlineModel", "answer", "build", "restore", "row"]
+__all__ = ["OnlineModel", "answer", "build", "nested", "restore", "row"]

@@ -84,6 +84,18 @@ def row(application: Application, event: Mapping[str, Any]) -> Row:
     return flat
 
 
+def nested(x: Row) -> dict[str, Any]:
+    """The event behind a row: dotted names become nested objects again."""
+    event: dict[str, Any] = {}
+    for path, value in x.items():
+        outer, _, inner = path.partition(".")
+        if inner:
+            event.setdefault(outer, {})[inner] = value
+        else:
+            event[outer] = value
+    return event
+
+
 def answer(application: Application, model: OnlineModel, x: Row, threshold: float | None) -> Answer:
     """The model's answer in the form that all tasks share; `threshold` decides the class."""
     match application.task:

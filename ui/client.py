@@ -19,7 +19,7 @@ import httpx
 import msgspec
 import tenacity
 
-from core.records import Answer, Prediction, Segment
+from core.records import Answer, Segment
 
 T = TypeVar("T")
 
@@ -29,6 +29,7 @@ PAUSE_SECONDS: Final = 1.0
 
 ATTEMPTS: Final = 3
 _GONE_BETWEEN: Final = frozenset({502, 504})
+"""What a proxy says in the place of an API that is away."""
 
 
 class ApiError(Exception):
@@ -157,9 +158,14 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     naive: dict[str, float | None] = {}
 
 
-class Recent(Prediction, frozen=True, kw_only=True):
+class Recent(msgspec.Struct, frozen=True, kw_only=True):
     """An answer of late, with what was asked and, once known, the truth."""
 
+    event_id: str
+    entity: str
+    event_time: datetime
+    value: bool | int | float
+    probability: float | None = None
     event: dict[str, Any] = msgspec.field(default_factory=dict)
     truth: bool | int | float | None = None
 
@@ -256,10 +262,10 @@ class Client:
         """At most `points` score points, oldest first."""
         return self._get(f"/api/v1/incremental/{application}/history", _History, points=points).points
 
-    def predictions(self, application: str, limit: int) -> list[Recent]:
-        """The newest answers, newest first."""
+    def predictions(self, application: str, limit: int, judged: bool) -> list[Recent]:
+        """The newest answers, newest first; with `judged`, the newest whose label has become known."""
         path = f"/api/v1/incremental/{application}/predictions"
-        return self._get(path, _Predictions, limit=limit).predictions
+        return self._get(path, _Predictions, limit=limit, judged=int(judged)).predictions
 
     def schema(self, application: str) -> list[Table]:
         """The tables that an application's queries may name."""
@@ -307,7 +313,7 @@ class Client:
             raise _Again(self.url, "no connection") from None
         except httpx.TransportError:
             raise _Again(self.url, "the connection broke") from None
-        if response.status_code in _GONE_BETWEEN:
+        if response.status_code in _GONE_BETWEEN and not _speaks_itself(response):
             raise _Again(self.url, f"status {response.status_code}")
         if response.is_error:
             raise _problem(response)
@@ -328,6 +334,12 @@ class Client:
 
 class _Again(ApiAway):
     """No answer, but the next try may get one."""
+
+
+def _speaks_itself(response: httpx.Response) -> bool:
+    """Whether the API itself tells of a problem: a query past its time limit is a 504 of its own."""
+    kind: str = response.headers.get("content-type", "")
+    return kind.startswith("application/problem+json")
 
 
 def _problem(response: httpx.Response) -> ApiProblem:

@@ -89,8 +89,8 @@ def _history(application: str, points: int) -> list[Point]:
 
 
 @st.cache_data(ttl=FRESH_SECONDS, max_entries=32, show_spinner=False)
-def _predictions(application: str, limit: int) -> list[Recent]:
-    return client().predictions(application, limit)
+def _predictions(application: str, limit: int, judged: bool) -> list[Recent]:
+    return client().predictions(application, limit, judged)
 
 
 @st.cache_data(ttl=10, max_entries=16, show_spinner=False)
@@ -113,9 +113,9 @@ def history(application: str, points: int = HISTORY_POINTS) -> Reading[list[Poin
     return _read(_history, application, points)
 
 
-def predictions(application: str, limit: int) -> Reading[list[Recent]]:
-    """The newest answers, newest first."""
-    return _read(_predictions, application, limit)
+def predictions(application: str, limit: int, judged: bool = False) -> Reading[list[Recent]]:
+    """The newest answers, newest first; with `judged`, the newest whose label has become known."""
+    return _read(_predictions, application, limit, judged)
 
 
 def schema(application: str) -> Reading[list[Table]]:

@@ -54,4 +54,5 @@ def admin(url: str, **options: Any) -> AdminClient:
     from confluent_kafka.admin import AdminClient
 
     # Its notices (level 6) would stand between the lines of a command.
-    return AdminClient({"bootstrap.servers": url, "log_level": 4} | options)
+    config: dict[str, Any] = {"bootstrap.servers": url, "log_level": 4}
+    return AdminClient(config | options)

@@ -27,6 +27,10 @@ LIMIT_SECONDS = 240.0
 POLL_SECONDS = 0.3
 
 
+History = dict[str, subprocess.Popen[str]]
+"""The processes that produce each application's history."""
+
+
 @dataclass
 class Steps:
     """Prints numbered steps, each with its own time and the time since the start."""
@@ -75,10 +79,19 @@ def _start(settings: Settings, steps: Steps) -> None:
     _command(str(FLINK_PYTHON), "-m", "flink_jobs", "tables")
     steps.done(f"topics ({len(made)} new), tables", began)
 
+    history = _start_history(settings)
+    try:
+        _start_the_rest(settings, steps, history, began)
+    finally:
+        for process in history.values():
+            process.terminate()  # ended by now, unless something failed
+
+
+def _start_the_rest(settings: Settings, steps: Steps, history: History, began: float) -> None:
+    """What needs the topics: jobs and learners first, since they take longest to have something to show."""
     learners = [f"learner-{name}" for name in APPLICATIONS]
     supervise.start(settings, "flink-jobs", *learners)
     began_history = time.time()
-    history = _start_history(settings)
     _wait(settings, steps, ["jobmanager", "taskmanager", "flink-jobs"], began)
     supervise.start(settings, "serving", "ui")
     _finish_history(steps, history, began_history)
@@ -128,9 +141,6 @@ def _command(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, cwd=REPO, check=False)
     if done.returncode:
         raise StackError(f"`{' '.join(command[1:])}` failed:\n{(done.stderr or done.stdout)[-3000:]}")
-
-
-History = dict[str, subprocess.Popen[str]]
 
 
 def _start_history(settings: Settings) -> History:

@@ -57,10 +57,16 @@ def read_history(
     "/{application}/predictions", responses=answers(PredictionsAnswer, 404, 422, 503), response_model=None
 )
 def read_predictions(
-    application: str, services: Serving, limit: Annotated[int, Query(ge=1, le=10_000)] = 50
+    application: str,
+    services: Serving,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 50,
+    judged: Annotated[bool, Query(description="Only answers whose label has become known")] = False,
 ) -> Response:
     """The newest answers, newest first, with the truth where it is known by now."""
     name = application_named(application).name
+    if judged:
+        known: Any = _asked(services, lambda redis: redis.lrange(names.judged_key(name), 0, limit - 1))
+        return Json(PredictionsAnswer([msgspec.json.decode(text) for text in known]))
     texts: Any = _asked(services, lambda redis: redis.lrange(names.recent_key(name), 0, limit - 1))
     found = [msgspec.json.decode(text, type=dict[str, Any]) for text in texts]
     ids = [str(one.get("event_id")) for one in found]

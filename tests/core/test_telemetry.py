@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from core import telemetry
 
@@ -16,6 +17,7 @@ def _restore() -> Iterator[None]:
     handlers, level = root.handlers[:], root.level
     yield
     root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
 
 
 def test_lines(capsys: pytest.CaptureFixture[str]) -> None:

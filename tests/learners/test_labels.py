@@ -15,7 +15,7 @@ def at(second: int) -> datetime:
 
 
 def awaiting(due: int, partition: int = 0, offset: int = 0) -> Awaiting:
-    return Awaiting(at(due), partition, offset, f"{partition}/{offset}", {}, None, None)
+    return Awaiting(at(due), partition, offset, f"{partition}/{offset}", "e", at(due), {}, None, None)
 
 
 def test_known_at_the_due_time_and_not_before() -> None:

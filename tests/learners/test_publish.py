@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from redis import Redis
 
 from core import names
 from core.connect.redis import client
-from core.records import LearnerReport, LearnerState, Prediction
+from core.records import Judged, LearnerReport, LearnerState, Prediction
 from core.snapshots import Header, Payload, unseal
+from learners.labels import Awaiting, Told
 from learners.publish import Publisher
 
 KEY = b"key"
@@ -97,6 +98,12 @@ def prediction(event_id: str) -> Prediction:
     )
 
 
+def awaiting(event_id: str, truth: bool, answered: bool = True) -> Awaiting:
+    told = Told(True, 0.9, None) if answered else None
+    x = {"amount": 5, "device_info.os": "iOS"}
+    return Awaiting(NOW + timedelta(minutes=1), 0, 1, event_id, "e", NOW, x, truth, told)
+
+
 def header(asked: int = 1) -> Header:
     return Header(
         application="toy",
@@ -147,7 +154,7 @@ def shown(redis: Redis) -> list[str]:
 def test_newest_answers_first_with_their_truths(publisher: Publisher, redis: Redis) -> None:
     for n in range(20):
         publisher.offer_answer(prediction(f"id{n}"), {"amount": n})
-        publisher.offer_truth(f"id{n}", n % 2 == 0)
+        publisher.offer_judged(awaiting(f"id{n}", n % 2 == 0), "m")
     until(lambda: redis.hlen(names.truths_key("toy")) == 5)
     assert shown(redis) == [f"id{n}" for n in (19, 18, 17, 16, 15)]
     first = msgspec.json.decode(redis.lindex(names.recent_key("toy"), 0))  # type: ignore[arg-type]
@@ -167,10 +174,25 @@ def test_the_next_process_shows_no_answer_twice(publisher: Publisher, redis: Red
     after.start()
     for n in (2, 3, 4):
         after.offer_answer(prediction(f"id{n}"), {})
-    after.offer_truth("id0", True)
+    after.offer_judged(awaiting("id0", True), "m")
     assert after.close(5)
     assert shown(redis) == ["id4", "id3", "id2", "id1", "id0"]
     assert redis.hgetall(names.truths_key("toy")) == {b"id0": b"true"}
+
+
+def test_the_newest_answers_whose_labels_became_known(publisher: Publisher, redis: Redis) -> None:
+    for n in range(8):
+        publisher.offer_judged(awaiting(f"id{n}", n % 2 == 0), "m")
+    publisher.offer_judged(awaiting("never answered", True, answered=False), "m")
+    key = names.judged_key("toy")
+    until(lambda: redis.llen(key) == 5)
+    listed: Any = redis.lrange(key, 0, -1)
+    judged = [msgspec.json.decode(one, type=Judged) for one in listed]
+    assert [one.event_id for one in judged] == ["id7", "id6", "id5", "id4", "id3"]
+    assert (judged[0].truth, judged[1].truth) == (False, True)
+    assert (judged[0].value, judged[0].probability, judged[0].model) == (True, 0.9, "m")
+    assert judged[0].event == {"amount": 5, "device_info": {"os": "iOS"}}
+    assert judged[0].known_time > judged[0].event_time
 
 
 def test_history_is_a_stream_of_points(publisher: Publisher, redis: Redis) -> None:

@@ -129,7 +129,7 @@ def test_a_worker_knows_nothing_of_our_environment(workers: Workers) -> None:
 
 
 def test_a_worker_is_limited_in_what_it_uses_not_in_what_it_reserves(workers: Workers) -> None:
-    """A limit on addresses ended one harmless query in two hundred: allocators reserve much, use little."""
+    """A limit on addresses ended one harmless query in two hundred: allocators reserve more than they use."""
     assert isinstance(workers.run(job("SELECT 1"), threading.Event()), Rows)
     [pid] = workers.pids()
     process = psutil.Process(pid)

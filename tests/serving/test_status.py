@@ -11,7 +11,7 @@ from redis import Redis
 
 from core.applications import APPLICATIONS
 from core.declaration import Clustering
-from core.names import history_key, recent_key, truths_key, upkeep_key
+from core.names import history_key, judged_key, recent_key, truths_key, upkeep_key
 from core.records import TableFigures, UpkeepReport
 from serving import tally as tallies
 from serving.predict import _segment
@@ -110,6 +110,16 @@ def test_predictions_come_with_the_truth_where_it_is_known(api: Api, redis: Redi
     found = api.get(f"/api/v1/incremental/{NAME}/predictions", params={"limit": 2}).json()["predictions"]
     assert [(one["event_id"], one["truth"]) for one in found] == [("e2", None), ("e1", True)]
     assert found[0]["event"] == {"amount": 1}
+
+
+def test_answers_whose_label_became_known(api: Api, redis: Redis) -> None:
+    api.services.live.poll(redis)
+    path = f"/api/v1/incremental/{NAME}/predictions"
+    assert api.get(path, params={"judged": True}).json() == {"predictions": []}
+    for number in range(3):
+        redis.lpush(judged_key(NAME), msgspec.json.encode({"event_id": f"e{number}", "truth": number == 1}))
+    found = api.get(path, params={"judged": True, "limit": 2}).json()["predictions"]
+    assert [(one["event_id"], one["truth"]) for one in found] == [("e2", False), ("e1", True)]
 
 
 def test_a_bad_signature_shows_in_readiness(api: Api, redis: Redis) -> None:

@@ -69,7 +69,8 @@ class _Handler(BaseHTTPRequestHandler):
                     "points": [] if empty else data.history(APPLICATIONS[name], asks.get("points", 400))
                 }
             case ["incremental", name, "predictions"]:
-                found = [] if empty else data.predictions(APPLICATIONS[name], asks.get("limit", 50))
+                limit, judged = asks.get("limit", 50), bool(asks.get("judged"))
+                found = [] if empty else data.predictions(APPLICATIONS[name], limit, judged)
                 return 200, {"predictions": found}
             case ["sql", name, "schema"]:
                 return 200, data.schema(APPLICATIONS[name])

@@ -139,9 +139,16 @@ def history(application: Application, points: int) -> list[dict[str, Any]]:
     return found
 
 
-def predictions(application: Application, limit: int) -> list[dict[str, Any]]:
+KNOWN_EACH = 3
+"""Every third event has its label at once."""
+
+
+def predictions(application: Application, limit: int, judged: bool) -> list[dict[str, Any]]:
     newest = asked(time.time())
-    return [_prediction(application, number) for number in range(newest, newest - limit, -1)]
+    if judged:
+        newest -= newest % KNOWN_EACH + 60 * KNOWN_EACH
+    step = KNOWN_EACH if judged else 1
+    return [_prediction(application, newest - step * n) for n in range(limit)]
 
 
 def _prediction(application: Application, number: int) -> dict[str, Any]:
@@ -149,7 +156,7 @@ def _prediction(application: Application, number: int) -> dict[str, Any]:
     moment = datetime.fromtimestamp(START + (number - BACKFILLED) / RATE, UTC)
     event = forms.complete(application, forms.randomize(application, number))
     event[application.event_time.name] = moment.isoformat()
-    known = number % 3 == 0
+    known = number % KNOWN_EACH == 0
     probability: float | None = None
     truth: Any = None
     value: Any = None

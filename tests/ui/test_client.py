@@ -98,6 +98,16 @@ def test_a_problem_brings_its_fields() -> None:
     assert [(error.field, error.message) for error in caught.value.errors] == [("amount", "too low")]
 
 
+def test_a_query_past_its_time_is_a_problem_and_no_absence() -> None:
+    late = httpx.Response(
+        504, json={"detail": "stopped"}, headers={"content-type": "application/problem+json"}
+    )
+    with pytest.raises(ApiProblem, match="stopped"):
+        client(lambda _: late).query("a", "SELECT 1")
+    with pytest.raises(ApiAway):
+        client(lambda _: httpx.Response(504, content=b"<html>proxy</html>")).query("a", "SELECT 1")
+
+
 @pytest.mark.parametrize("content", [b"<html>nope</html>", b"", b"[1]"])
 def test_an_error_without_words_still_reads(content: bytes) -> None:
     with pytest.raises(ApiProblem) as caught:
@@ -117,7 +127,8 @@ def test_every_call_against_a_server() -> None:
         name = next(iter(asking.status().applications))
         assert asking.live(name).application == name
         assert len(asking.history(name, 30)) == 30
-        assert len(asking.predictions(name, 7)) == 7
+        assert len(asking.predictions(name, 7, judged=False)) == 7
+        assert all(one.truth is not None for one in asking.predictions(name, 7, judged=True))
         assert asking.schema(name)[0].name == "data"
         assert asking.query(name, "SELECT 1").row_count == 100
         asking.close()

@@ -107,7 +107,7 @@ def test_a_score_worse_than_the_naive_one_is_red() -> None:
 
 @EVERY
 def test_answers_become_rows_and_their_truth_fills_in(application: Application) -> None:
-    told = msgspec.convert(fake_data.predictions(application, 12), list[Recent], strict=False)
+    told = msgspec.convert(fake_data.predictions(application, 12, judged=False), list[Recent], strict=False)
     table = answers.frame(application, told)
     assert len(table) == 12
     if application.label is not None:

@@ -16,6 +16,9 @@ from ui.figures.residuals import SECONDS
 
 ROWS: Final = 50
 
+NEWEST: Final = "Just given"
+JUDGED: Final = "Label known"
+
 
 def frame(application: Application, answers: Sequence[Recent]) -> pd.DataFrame:
     """One row per answer: when, about whom, a few fields, the answer, the truth."""
@@ -25,6 +28,25 @@ def frame(application: Application, answers: Sequence[Recent]) -> pd.DataFrame:
 def pairs(answers: Sequence[Recent]) -> list[tuple[float, float]]:
     """Truth and answer of the events whose truth is known."""
     return [(float(answer.truth), float(answer.value)) for answer in answers if answer.truth is not None]
+
+
+def choose(application: Application) -> bool:
+    """The heading, and whether to show the answers that can be judged; those of a clustering never can."""
+    if application.label is None:
+        st.subheader("Recent answers", anchor=False)
+        return False
+    left, right = st.columns([3, 2], vertical_alignment="center")
+    left.subheader("Recent answers", anchor=False)
+    picked = right.segmented_control(
+        "Which answers",
+        (NEWEST, JUDGED),
+        default=NEWEST,
+        required=True,
+        label_visibility="collapsed",
+        key=f"{application.name}:judged",
+        width="stretch",
+    )
+    return picked == JUDGED
 
 
 def draw(application: Application, answers: Sequence[Recent]) -> None:

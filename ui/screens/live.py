@@ -126,11 +126,11 @@ def _classification(task: Classification, report: Live) -> None:
 def _regression(application: Application, task: Regression) -> None:
     with st.container(border=True):
         st.subheader("Answers against the truth", anchor=False)
-        pairs = answers.pairs(reads.predictions(application.name, PAIRS_LIMIT).value or [])
+        pairs = answers.pairs(reads.predictions(application.name, PAIRS_LIMIT, judged=True).value or [])
         if not pairs:
             st.caption(
-                f":material/hourglass_empty: None of the newest {application.noun} has its label yet: "
-                "it is known when the event has ended."
+                f":material/hourglass_empty: No label has become known yet of the {application.noun} "
+                "that the model was asked about."
             )
             return
         chart.draw(
@@ -180,8 +180,8 @@ def _scorecard(application: Application) -> None:
 @st.fragment(run_every=2)
 def _answers(application: Application) -> None:
     with st.container(border=True):
-        st.subheader("Recent answers", anchor=False)
-        reading = reads.predictions(application.name, answers.ROWS)
+        judged = answers.choose(application)
+        reading = reads.predictions(application.name, answers.ROWS, judged)
         if reading.value is None:
             trouble.waiting(reading.problem)
             return
