@@ -40,6 +40,16 @@ class Table(StrEnum):
     """The Delta tables of an application."""
 
     EVENTS = "events"
+    REJECTS = "rejects"
+    """The dead letters: why each was refused, and its raw bytes."""
+    PREDICTIONS = "predictions"
+
+
+class ReplayHeader(StrEnum):
+    """The headers of a dead letter that was produced again: where its first message lay."""
+
+    PARTITION = "replay_of_partition"
+    OFFSET = "replay_of_offset"
 
 
 def topic(application: str, stream: Stream) -> str:
@@ -55,6 +65,11 @@ def table_path(application: str, table: Table) -> str:
 def transaction_id(source_topic: str, partition: int) -> str:
     """Under which a Delta table remembers the next offset of an input partition."""
     return f"{source_topic}:{partition}"
+
+
+def source_transaction_id(source_topic: str, partition: int, source_partition: int) -> str:
+    """Under which it remembers the next source offset that an input partition brings."""
+    return f"{transaction_id(source_topic, partition)}:{SOURCE_PARTITION}:{source_partition}"
 
 
 # Flink
@@ -108,6 +123,16 @@ def judged_key(application: str) -> str:
 def tally_key(application: str) -> str:
     """Counts of rows per topic and the offsets up to which they hold."""
     return f"millrace:{application}:tally"
+
+
+def replays_key(application: str) -> str:
+    """A hash of the dead letters that were produced again: "partition:offset" -> ReplayState."""
+    return f"millrace:{application}:replays"
+
+
+def upkeep_key() -> str:
+    """The latest report of the tables' upkeep as JSON."""
+    return "millrace:upkeep"
 
 
 # MLflow

@@ -113,6 +113,27 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     """Mean of each input in its own unit."""
 
 
+class TableFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """How large a Delta table is."""
+
+    version: int
+    files: int
+    bytes: int
+    """Of the files of this version; older ones wait for the vacuum."""
+    rows: int
+
+
+class UpkeepReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The latest round of the tables' upkeep."""
+
+    time: datetime
+    """When it ended, UTC."""
+    seconds: float
+    tables: dict[str, TableFigures]
+    """By the table's path below the lake's root."""
+    errors: dict[str, str]
+
+
 def state_now(report: LearnerReport, now: datetime, timeout_seconds: float) -> LearnerState:
     """The state that a reader may believe: a silent learner is lost, whatever it last said."""
     if report.state in (LearnerState.FINISHED, LearnerState.FAILED):

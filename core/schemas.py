@@ -5,10 +5,22 @@ pyarrow is imported inside the functions: `core` stays light for those who only 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core import names
-from core.declaration import Application, EventTime, Field, Flag, Group, Number, Place
+from core.declaration import (
+    Application,
+    Classification,
+    Clustering,
+    EventTime,
+    Field,
+    Flag,
+    Group,
+    Number,
+    Place,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,17 +60,112 @@ def events_schema(application: Application) -> pa.Schema:
     return valid_schema(application).append(pa.field(names.EVENT_DATE, pa.date32()))
 
 
+REJECTED_AT = "rejected_at"
+"""When a message was refused: the dead letter's own timestamp."""
+
+
+def rejects_schema(application: Application) -> pa.Schema:
+    """A row of the Delta table `rejects`: a dead letter, its key and value as they came, and its day."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            (names.RejectHeader.REASON, pa.string()),
+            (names.RejectHeader.FIELD, pa.string()),
+            (names.RejectHeader.DETAIL, pa.string()),
+            (names.SOURCE_PARTITION, pa.int32()),
+            (names.SOURCE_OFFSET, pa.int64()),
+            (REJECTED_AT, pa.timestamp("us", tz="UTC")),
+            ("message_key", pa.binary()),
+            ("payload", pa.binary()),
+            (names.EVENT_DATE, pa.date32()),
+        ]
+    )
+
+
+def predictions_schema(application: Application) -> pa.Schema:
+    """A row of the Delta table `predictions`: core.records.Prediction and its day.
+
+    `value` has the type of the task's answer: bool, int64 (the segment) or float64.
+    """
+    import pyarrow as pa
+
+    time = pa.timestamp("us", tz="UTC")
+    match application.task:
+        case Classification():
+            value = pa.bool_()
+        case Clustering():
+            value = pa.int64()
+        case _:
+            value = pa.float64()
+    return pa.schema(
+        [
+            ("application", pa.string()),
+            ("event_id", pa.string()),
+            ("entity", pa.string()),
+            ("event_time", time),
+            (names.SOURCE_PARTITION, pa.int32()),
+            (names.SOURCE_OFFSET, pa.int64()),
+            ("model", pa.string()),
+            ("version", pa.int64()),
+            ("value", value),
+            ("probability", pa.float64()),
+            ("threshold", pa.float64()),
+            ("asked_at", time),
+            (names.EVENT_DATE, pa.date32()),
+        ]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TableSpec:
+    """One of the Delta tables that every application has, and the topic that fills it."""
+
+    table: names.Table
+    stream: names.Stream
+    schema: Callable[[Application], pa.Schema]
+    """The columns of a row; the last one is the day that partitions the table."""
+    time: Callable[[Application], str]
+    """The column whose UTC day that is."""
+    headers: bool = False
+    """Rows are dead letters: made of a message's headers, key and value, not of JSON in its value."""
+    once: bool = False
+    """The topic may hold a row twice; the first one counts. Readers of the topic know a row by its source."""
+
+
+TABLES = (
+    TableSpec(names.Table.EVENTS, names.Stream.VALID, events_schema, lambda one: one.event_time.name),
+    TableSpec(names.Table.REJECTS, names.Stream.DLQ, rejects_schema, lambda _: REJECTED_AT, headers=True),
+    TableSpec(
+        names.Table.PREDICTIONS,
+        names.Stream.PREDICTIONS,
+        predictions_schema,
+        lambda _: "event_time",
+        once=True,
+    ),
+)
+"""Every table that the job `lakehouse` fills."""
+
+
+def table_spec(table: names.Table) -> TableSpec:
+    """The spec of a table."""
+    return next(spec for spec in TABLES if spec.table == table)
+
+
 # Flink. Payloads stay bytes in SQL: they are parsed once, in the vectorised map.
 
 
-def raw_source_ddl(table: str, topic: str, options: dict[str, str]) -> str:
-    """A Kafka source of raw keys and values, with where each message lay."""
+def raw_source_ddl(table: str, topic: str, options: dict[str, str], headers: bool = False) -> str:
+    """A Kafka source of raw keys and values, with where each message lay; with `headers`, what it carried."""
+    extra = """,
+            `sent_at` TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
+            `headers` MAP<STRING, BYTES> METADATA VIRTUAL"""
     return f"""
         CREATE TABLE `{table}` (
             `message_key` BYTES,
             `payload` BYTES,
             `source_partition` INT METADATA FROM 'partition' VIRTUAL,
-            `source_offset` BIGINT METADATA FROM 'offset' VIRTUAL
+            `source_offset` BIGINT METADATA FROM 'offset' VIRTUAL{extra if headers else ""}
         ) WITH ({_with({"topic": topic} | _RAW | options)})"""
 
 

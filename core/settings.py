@@ -74,6 +74,14 @@ class Lake(Part):
     """Where the Delta tables are."""
 
     uri: str = Field("", description="Root of the Delta tables; empty means `lake` below the state folder")
+    upkeep_minutes: float = Field(
+        5, gt=0, description="Minutes between two rounds of upkeep: compaction, log checkpoints, vacuum"
+    )
+    retention_hours: int = Field(
+        24,
+        ge=24,
+        description="How long files that no newest version needs are kept for readers of older ones",
+    )
 
 
 class Redis(Part):

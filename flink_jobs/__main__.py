@@ -1,4 +1,4 @@
-"""The command line of the Flink jobs: `python -m flink_jobs keeper | ready | tables`."""
+"""The command line of the Flink jobs: `python -m flink_jobs keeper | ready | tables | upkeep`."""
 
 from __future__ import annotations
 
@@ -55,6 +55,14 @@ def tables() -> None:
 
     made = create_all(settings().lake_uri)
     typer.echo("\n".join(f"created {uri}" for uri in made) or "all tables exist")
+
+
+@cli.command()
+def upkeep() -> None:
+    """Compact, checkpoint and vacuum the Delta tables every few minutes (either environment can)."""
+    from flink_jobs.upkeep import Upkeep
+
+    Upkeep(settings(), telemetry.configure("upkeep", settings().log_level)).run()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Writes a batch of valid messages as ONE Delta commit: the map of the job `lakehouse`.
+"""Writes a batch of messages as ONE Delta commit: the map of the job `lakehouse`.
 
-    payload, partition, offset -> drop what the table has -> parse -> rows + next offsets -> commit
+    messages, partition, offset -> drop what the table has -> parse -> rows + next offsets -> commit
 
 A commit holds rows and, per partition of the topic, the offset that comes next. When Flink replays after a
 fault, rows below that offset are dropped, so a row enters the table once. Two writers that race (a worker
@@ -11,14 +11,13 @@ which then reloads and finds its rows written.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.json
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
 from tenacity import (
@@ -30,14 +29,12 @@ from tenacity import (
 )
 
 from core.applications import get
-from core.declaration import Application
-from core.names import EVENT_DATE, transaction_id
-from core.schemas import events_schema, valid_schema
+from core.names import SOURCE_OFFSET, SOURCE_PARTITION, Table, source_transaction_id, transaction_id
+from core.schemas import table_spec
+from flink_jobs.rows import Integers, from_json, from_letters
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Integers = np.ndarray[Any, np.dtype[np.int64]]
 
 ATTEMPTS = 8
 """Tries of one commit against other writers before the job is restarted from its checkpoint."""
@@ -46,26 +43,6 @@ PAUSE_SECONDS = 0.05
 """Longest pause after the first lost try; it doubles."""
 
 _log = logging.getLogger("millrace.lakehouse")
-
-
-def parse(application: Application, payloads: Sequence[bytes]) -> pa.Table:
-    """Messages of the valid topic as rows of `events_schema`, in order.
-
-    Raises pyarrow.ArrowInvalid on a message that is not what `ingest` writes: a field that the declaration
-    does not have is an error rather than dropped in silence.
-    """
-    schema = valid_schema(application)
-    lines = b"\n".join(payloads)
-    table = pa.json.read_json(
-        pa.BufferReader(lines),
-        # One block: a row may not lie across two.
-        read_options=pa.json.ReadOptions(use_threads=False, block_size=len(lines) + 1),
-        parse_options=pa.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error"),
-    )
-    if table.num_rows != len(payloads):
-        raise ValueError(f"{len(payloads)} messages of {application.name} gave {table.num_rows} rows")
-    day = table[application.event_time.name].cast(pa.date32())
-    return table.select(schema.names).append_column(EVENT_DATE, day).cast(events_schema(application))
 
 
 def next_offsets(partitions: Integers, offsets: Integers) -> dict[int, int]:
@@ -83,24 +60,45 @@ def fresh(
     return offsets >= floor
 
 
-@dataclass(slots=True)
-class EventsTable:
-    """The Delta table of one application, as one process writes it. Opened at the first commit."""
+def firsts(
+    partitions: Integers, sources: Integers, offsets: Integers, stored: Mapping[tuple[int, int], int]
+) -> tuple[np.ndarray[Any, np.dtype[np.bool_]], dict[tuple[int, int], int]]:
+    """Which rows come for the first time, and the next source offset per (partition, source partition).
 
-    application: Application
+    An input partition brings the events of a source partition in their order, unless it brings them again:
+    a row at or below one that came before it is a repeat.
+    """
+    kept = np.zeros(len(offsets), dtype=np.bool_)
+    ends: dict[tuple[int, int], int] = {}
+    for partition, source in set(zip(partitions.tolist(), sources.tolist(), strict=True)):
+        lane = (partitions == partition) & (sources == source)
+        highest = np.maximum.accumulate(
+            np.concatenate(([stored.get((partition, source), 0) - 1], offsets[lane]))
+        )
+        kept[lane] = offsets[lane] > highest[:-1]
+        ends[partition, source] = int(highest[-1]) + 1
+    return kept, ends
+
+
+@dataclass(slots=True)
+class LakeTable:
+    """A Delta table, as one process writes it. Opened at the first commit."""
+
     topic: str
     uri: str
+    once: bool = False
+    """Rows that come again from the topic itself are dropped too (`TableSpec.once`)."""
     _table: DeltaTable | None = field(default=None, repr=False)
 
-    def commit(self, payloads: Sequence[bytes], partitions: Integers, offsets: Integers) -> int:
+    def commit(self, parse: Callable[[], pa.Table], partitions: Integers, offsets: Integers) -> int:
         """Adds the rows that the table does not have and returns how many; all of them are in it afterwards.
 
+        parse: makes the rows, one per message; called at most once, and not when all are there already.
         Raises CommitFailedError when other writers win every time, and deltalake's errors as they are.
         """
-        if not len(payloads):
+        if not len(offsets):
             return 0
         rows: pa.Table | None = None
-        ends = next_offsets(partitions, offsets)
 
         @retry(
             retry=retry_if_exception_type(CommitFailedError),
@@ -112,14 +110,19 @@ class EventsTable:
         def attempt() -> int:
             nonlocal rows
             table = self._current()
+            ends = next_offsets(partitions, offsets)
             stored = {p: table.transaction_version(transaction_id(self.topic, p)) or 0 for p in ends}
             wanted = fresh(partitions, offsets, stored)
             if not wanted.any():
                 return 0
             if rows is None:
-                rows = parse(self.application, payloads)
+                rows = parse()
             added = rows if wanted.all() else rows.filter(pa.array(wanted))
-            self._write(table, added, {p: end for p, end in ends.items() if end > stored[p]})
+            marks = {transaction_id(self.topic, p): end for p, end in ends.items() if end > stored[p]}
+            if self.once:
+                added, more = self._firsts(table, added, partitions[wanted])
+                marks |= more
+            self._write(table, added, marks)
             return int(added.num_rows)
 
         try:
@@ -128,6 +131,21 @@ class EventsTable:
             self._table = None  # whatever it was, the next batch looks at the table anew
             raise
 
+    def _firsts(
+        self, table: DeltaTable, rows: pa.Table, partitions: Integers
+    ) -> tuple[pa.Table, dict[str, int]]:
+        """The rows that were not in the topic before, and the marks that tell the next batch."""
+        sources, offsets = (
+            rows[name].to_numpy().astype(np.int64) for name in (SOURCE_PARTITION, SOURCE_OFFSET)
+        )
+        lanes = set(zip(partitions.tolist(), sources.tolist(), strict=True))
+        stored = {
+            lane: table.transaction_version(source_transaction_id(self.topic, *lane)) or 0 for lane in lanes
+        }
+        kept, ends = firsts(partitions, sources, offsets, stored)
+        marks = {source_transaction_id(self.topic, *lane): end for lane, end in ends.items()}
+        return rows.filter(pa.array(kept)), marks
+
     def _current(self) -> DeltaTable:
         if self._table is None:
             self._table = DeltaTable(self.uri)
@@ -135,32 +153,41 @@ class EventsTable:
             self._table.update_incremental()
         return self._table
 
-    def _write(self, table: DeltaTable, rows: pa.Table, ends: Mapping[int, int]) -> None:
-        marks = [Transaction(transaction_id(self.topic, p), end) for p, end in sorted(ends.items())]
+    def _write(self, table: DeltaTable, rows: pa.Table, marks: Mapping[str, int]) -> None:
+        transactions = [Transaction(name, end) for name, end in sorted(marks.items())]
         write_deltalake(
-            table, rows, mode="append", commit_properties=CommitProperties(app_transactions=marks)
+            table, rows, mode="append", commit_properties=CommitProperties(app_transactions=transactions)
         )
 
 
 @dataclass(frozen=True, slots=True)
 class CommitMap:
-    """The vectorised map: a frame of valid messages in, their offsets out once they are in the table.
+    """The vectorised map: a frame of messages in, their offsets out once they are in the table.
 
-    It travels to the workers as three names; the table is opened there, once per process.
+    It travels to the workers as names; the table is opened there, once per process.
     """
 
     application: str
+    table: Table
     topic: str
     uri: str
 
     def __call__(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Columns by position: key, payload, partition, offset."""
-        _, payloads, partitions, offsets = (frame[name] for name in frame.columns)
-        table = _table(self.application, self.topic, self.uri)
-        table.commit(payloads.tolist(), partitions.to_numpy(np.int64), offsets.to_numpy(np.int64))
+        """Columns by position: key, payload, partition, offset; then, of dead letters, time and headers."""
+        keys, payloads, partitions, offsets, *more = (frame[name] for name in frame.columns)
+        spec, application = table_spec(self.table), get(self.application)
+
+        def parse() -> pa.Table:
+            if not spec.headers:
+                return from_json(spec, application, payloads.tolist())
+            sent_at, *headers = (column.tolist() for column in more)
+            return from_letters(spec, application, keys.tolist(), payloads.tolist(), sent_at, headers)
+
+        table = _table(self.topic, self.uri, spec.once)
+        table.commit(parse, partitions.to_numpy(np.int64), offsets.to_numpy(np.int64))
         return offsets.to_frame()
 
 
 @cache
-def _table(application: str, topic: str, uri: str) -> EventsTable:
-    return EventsTable(get(application), topic, uri)
+def _table(topic: str, uri: str, once: bool) -> LakeTable:
+    return LakeTable(topic, uri, once)

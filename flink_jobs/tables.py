@@ -7,7 +7,7 @@ from deltalake import DeltaTable
 from core.applications import APPLICATIONS
 from core.declaration import Application
 from core.names import EVENT_DATE, Table, table_path
-from core.schemas import events_schema
+from core.schemas import TABLES, TableSpec
 
 CONFIGURATION: dict[str, str | None] = {
     # A commit every few seconds: without these the log would be listed file by file, and never shrink.
@@ -18,22 +18,22 @@ CONFIGURATION: dict[str, str | None] = {
 }
 
 
-def events_uri(lake: str, application: str) -> str:
-    """Where an application's table `events` lies."""
-    return f"{lake}/{table_path(application, Table.EVENTS)}"
+def table_uri(lake: str, application: str, table: Table) -> str:
+    """Where a table of an application lies."""
+    return f"{lake}/{table_path(application, table)}"
 
 
-def create(lake: str, application: Application) -> bool:
-    """Makes the table `events`, partitioned by the day of the event; False when it is there already."""
-    uri = events_uri(lake, application.name)
+def create(lake: str, application: Application, spec: TableSpec) -> bool:
+    """Makes a table, partitioned by the day of its rows; False when it is there already."""
+    uri = table_uri(lake, application.name, spec.table)
     if DeltaTable.is_deltatable(uri):
         return False
     DeltaTable.create(
         uri,
-        events_schema(application),
+        spec.schema(application),
         mode="ignore",
         partition_by=[EVENT_DATE],
-        name=f"{application.name}.{Table.EVENTS}",
+        name=f"{application.name}.{spec.table}",
         description=application.summary,
         configuration=CONFIGURATION,
     )
@@ -42,4 +42,9 @@ def create(lake: str, application: Application) -> bool:
 
 def create_all(lake: str) -> list[str]:
     """Makes what is missing and returns the URIs of the tables made."""
-    return [events_uri(lake, name) for name, app in APPLICATIONS.items() if create(lake, app)]
+    return [
+        table_uri(lake, name, spec.table)
+        for name, app in APPLICATIONS.items()
+        for spec in TABLES
+        if create(lake, app, spec)
+    ]

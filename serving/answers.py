@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from fastapi.responses import Response
 
-from core.records import Answer, Segment
+from core.records import Answer, Segment, UpkeepReport
 
 
 class Json(Response):
@@ -66,6 +66,8 @@ class StatusAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     applications: dict[str, ApplicationStatus]
     parts: dict[str, PartStatus]
+    upkeep: UpkeepReport | None
+    """The tables as the latest round of upkeep left them: version, files, bytes, rows."""
     time: datetime
     away: dict[str, str]
 
@@ -136,6 +138,38 @@ class PredictionsAnswer(msgspec.Struct, frozen=True):
     """The newest answers, newest first, each with its event and, once known, the truth."""
 
     predictions: list[dict[str, Any]]
+
+
+class LetterCount(msgspec.Struct, frozen=True):
+    """Dead letters of one kind."""
+
+    reason: str
+    field: str
+    count: int
+
+
+class DeadLettersAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The messages that were refused; `letters` are the newest, newest first."""
+
+    application: str
+    total: int
+    replayed: int
+    unconfirmed: int
+    """Taken for a replay that never said whether the broker has them."""
+    counts: list[LetterCount]
+    letters: list[dict[str, Any]]
+
+
+class ReplayAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a replay."""
+
+    application: str
+    dry_run: bool
+    matching: int
+    already_replayed: int
+    selected: int
+    replayed: int
+    failed: int
 
 
 class ColumnAnswer(msgspec.Struct, frozen=True):

@@ -18,10 +18,11 @@ from serving.meters import Meters
 from serving.middleware import Envelope, is_loopback
 from serving.predict import Predictor
 from serving.readings import Reading
-from serving.routes import health, incremental, sql, status
+from serving.routes import health, incremental, monitoring, sql, status
 from serving.services import Services
+from serving.sql.job import TABLE, TABLES
 from serving.sql.workers import Workers
-from serving.tables import EventsTable
+from serving.tables import LakeTable
 from serving.tally import Tally
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("millrace")
@@ -50,7 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.sql_limiter = None
     problems.install(app)
     docs.install(app)
-    for module in (health, status, incremental, sql):
+    for module in (health, status, incremental, sql, monitoring):
         app.include_router(module.router)
     app.add_middleware(Envelope, meters=services.meters)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
@@ -60,7 +61,10 @@ def create_app(settings: Settings) -> FastAPI:
 def _services(settings: Settings) -> Services:
     meters = Meters()
     live = LiveModels(settings, meters)
-    tables = {name: EventsTable(app, settings.lake_uri) for name, app in APPLICATIONS.items()}
+    tables = {
+        name: {known: LakeTable(app, settings.lake_uri, table) for known, table in TABLES.items()}
+        for name, app in APPLICATIONS.items()
+    }
     return Services(
         settings=settings,
         meters=meters,
@@ -69,7 +73,7 @@ def _services(settings: Settings) -> Services:
         predictor=Predictor(live, meters),
         tally=Tally(settings),
         tables=tables,
-        lake={name: Reading(f"lake {name}", table.current) for name, table in tables.items()},
+        lake={name: Reading(f"lake {name}", mine[TABLE].current) for name, mine in tables.items()},
         parts=Reading("supervisor", lambda: supervisor.parts(settings.var)),
         workers=Workers(SQL_WORKERS, settings.serving.sql_memory_mib),
     )

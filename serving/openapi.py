@@ -24,6 +24,8 @@ _ANSWERS = (
     shapes.PredictionsAnswer,
     shapes.QueryAnswer,
     shapes.SchemaAnswer,
+    shapes.DeadLettersAnswer,
+    shapes.ReplayAnswer,
     ProblemBody,
 )
 

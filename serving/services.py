@@ -14,7 +14,7 @@ from serving.meters import Meters
 from serving.predict import Predictor
 from serving.readings import Reading
 from serving.sql.workers import Workers
-from serving.tables import EventsTable, TableState
+from serving.tables import LakeTable, TableState
 from serving.tally import Tally
 
 if TYPE_CHECKING:
@@ -31,9 +31,10 @@ class Services:
     live: LiveModels
     predictor: Predictor
     tally: Tally
-    tables: dict[str, EventsTable]
+    tables: dict[str, dict[str, LakeTable]]
+    """Application -> the name in queries -> table."""
     lake: dict[str, Reading[TableState]]
-    """The same tables for the status: kept for a second, waited for with a limit."""
+    """The tables of events for the status: kept for a second, waited for with a limit."""
     parts: Reading[dict[str, PartState]]
     workers: Workers
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
+
 from core import names
 from core.applications import APPLICATIONS
-from core.records import LearnerReport, state_now
+from core.records import LearnerReport, UpkeepReport, state_now
 from core.settings import Settings
 from serving.answers import (
     ApplicationStatus,
@@ -37,6 +39,7 @@ def status(services: Services) -> StatusAnswer:
     return StatusAnswer(
         applications={name: _application(services, name, now, away) for name in APPLICATIONS},
         parts=_parts(services, away),
+        upkeep=_upkeep(services),
         time=now,
         away=away,
     )
@@ -139,6 +142,18 @@ def _parts(services: Services, away: dict[str, str]) -> dict[str, PartStatus]:
         name: PartStatus(state=p.state, pid=p.pid, rss_mb=p.rss_mb, since=p.since, error=p.error)
         for name, p in found.items()
     }
+
+
+def _upkeep(services: Services) -> UpkeepReport | None:
+    from redis.exceptions import RedisError
+
+    if services.live.away:
+        return None
+    try:
+        text = services.redis.get(names.upkeep_key())
+    except (RedisError, OSError):
+        return None
+    return msgspec.json.decode(text, type=UpkeepReport) if isinstance(text, bytes) else None
 
 
 def _lake(services: Services) -> ReadyPart:

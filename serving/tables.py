@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from core import names
 from core.declaration import Application, Field, Group, Number, Place
-from core.schemas import events_schema
+from core.schemas import TableSpec, table_spec
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,12 +32,14 @@ class TableState:
     files: tuple[str, ...]
 
 
-class EventsTable:
-    """The table `events` of one application; safe to share between threads."""
+class LakeTable:
+    """A table of one application; safe to share between threads."""
 
-    def __init__(self, application: Application, lake_uri: str) -> None:
-        self._uri = f"{lake_uri}/{names.table_path(application.name, names.Table.EVENTS)}"
+    def __init__(self, application: Application, lake_uri: str, table: names.Table) -> None:
+        self.spec = table_spec(table)
+        self._uri = f"{lake_uri}/{names.table_path(application.name, table)}"
         self._name = application.name
+        self.schema = self.spec.schema(application)
         self._lock = threading.Lock()
         self._table: DeltaTable | None = None
         self._state: TableState | None = None
@@ -67,7 +69,7 @@ class EventsTable:
         except TableNotFoundError:
             self._table = self._state = None
             raise NoTable(
-                f"there is no table of {self._name}'s events yet: the lakehouse job makes it"
+                f"there is no table of {self._name}'s {self.spec.table} yet: the lakehouse job fills it"
             ) from None
         except DeltaError:
             # The log is no longer the one that was read before: start over next time.
@@ -85,15 +87,36 @@ class Column:
     help: str
 
 
-def columns(application: Application) -> list[Column]:
-    """The columns of the table `events`, in order."""
+def columns(application: Application, spec: TableSpec) -> list[Column]:
+    """The columns of a table, in order."""
     about = {field.name: "; ".join(_about(field)) for field in application.fields}
-    about |= {
-        names.SOURCE_PARTITION: "Partition of the events topic that the event came from",
-        names.SOURCE_OFFSET: "Its offset there: with the partition, the identity of the row",
-        names.EVENT_DATE: "UTC day of the event time; the table is partitioned by it",
+    about |= _ABOUT | {
+        names.EVENT_DATE: f"UTC day of {spec.time(application)}; the table is partitioned by it"
     }
-    return [Column(one.name, duckdb_type(one.type), about[one.name]) for one in events_schema(application)]
+    return [
+        Column(one.name, duckdb_type(one.type), about.get(one.name, "")) for one in spec.schema(application)
+    ]
+
+
+_ABOUT = {
+    names.SOURCE_PARTITION: "Partition of the events topic that the event came from",
+    names.SOURCE_OFFSET: "Its offset there: with the partition, the identity of the row",
+    names.RejectHeader.REASON: "Why the message was refused",
+    names.RejectHeader.FIELD: "Dotted path of the field; empty where the whole message is meant",
+    names.RejectHeader.DETAIL: "What is wrong, in words",
+    "rejected_at": "When it was refused",
+    "message_key": "Its key, as it came",
+    "payload": "Its bytes, as they came",
+    "event_id": "Identifier of the event",
+    "entity": "Whom it is about",
+    "event_time": "When it happened",
+    "model": "Which model answered",
+    "version": "The snapshot that was newest then",
+    "value": "The answer",
+    "probability": "Of the positive class",
+    "threshold": "From which on the answer was positive",
+    "asked_at": "When the model was asked",
+}
 
 
 def _about(field: Field) -> Iterator[str]:
@@ -127,6 +150,7 @@ def duckdb_type(kind: pa.DataType) -> str:
 
 _PLAIN = {
     "string": "VARCHAR",
+    "binary": "BLOB",
     "double": "DOUBLE",
     "int64": "BIGINT",
     "int32": "INTEGER",

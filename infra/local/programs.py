@@ -17,6 +17,7 @@ def programs(settings: Settings) -> list[Program]:
         stores.mlflow(settings),
         flink.keeper(settings),
         *(learner(name) for name in APPLICATIONS),
+        upkeep(),
         serving(settings),
         dashboard(settings),
         *(producer(name) for name in APPLICATIONS),
@@ -33,6 +34,11 @@ def producer(application: str) -> Program:
     return Program(
         f"producer-{application}", [str(APP_PYTHON), "-m", "producers", "run", application], wave=3
     )
+
+
+def upkeep() -> Program:
+    """Compaction, checkpoints and vacuum of the tables. The application's environment: it needs no Flink."""
+    return Program("upkeep", [str(APP_PYTHON), "-m", "flink_jobs", "upkeep"])
 
 
 def serving(settings: Settings) -> Program:

@@ -102,7 +102,7 @@ def _start_the_rest(settings: Settings, steps: Steps, history: History, began: f
         scored = partial(readiness.first_score, application=name, since=steps.since)
         _wait_for(settings, f"learner-{name}", scored)
         steps.done(f"{name}: first score from this stream", began)
-    supervise.start(settings, "mlflow")
+    supervise.start(settings, "mlflow", "upkeep")
     _wait(settings, steps, ["ui", "mlflow"], began)
 
 

@@ -21,9 +21,9 @@ from serving.openapi import answers
 from serving.problems import FieldError, Problem, application_named
 from serving.services import Services, Serving
 from serving.sql import guard
-from serving.sql.job import TABLE, Failure, Job, Rows, Why
+from serving.sql.job import TABLE, Failure, Job, Rows, Source, Why
 from serving.sql.workers import Busy, Cancelled
-from serving.tables import EventsTable, NoTable, TableState, columns
+from serving.tables import LakeTable, NoTable, TableState, columns
 
 router = APIRouter(prefix="/api/v1/sql", tags=["sql"])
 
@@ -43,7 +43,7 @@ _STATUS = {
 
 
 class SqlRequest(BaseModel):
-    """One query over the table `data` of an application."""
+    """One query over the tables of an application."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -77,11 +77,17 @@ async def run_query(asked: SqlRequest, request: Request, services: Serving) -> R
 def read_schema(application: str, services: Serving) -> Response:
     """The tables that queries may name, their columns, and what the declaration says of each."""
     found = application_named(application)
-    state = _state(services.tables[found.name])
-    described = [HelpedColumn(one.name, one.type, one.help) for one in columns(found)]
-    return Json(
-        SchemaAnswer([TableAnswer(name=TABLE, rows=state.rows, version=state.version, columns=described)])
-    )
+    described = []
+    for name, table in services.tables[found.name].items():
+        try:
+            state = _state(table)
+        except Problem:
+            if name == TABLE:
+                raise
+            continue  # the events can be asked about without it
+        known = [HelpedColumn(one.name, one.type, one.help) for one in columns(found, table.spec)]
+        described.append(TableAnswer(name=name, rows=state.rows, version=state.version, columns=known))
+    return Json(SchemaAnswer(described))
 
 
 def _query(
@@ -95,12 +101,12 @@ def _query(
         unread = str(error)
     except guard.RefusedQuery as error:
         raise _bad_sql(HTTPStatus.BAD_REQUEST, str(error)) from None
-    state = _state(services.tables[application.name])
+    tables = services.tables[application.name]
+    state = _state(tables[TABLE])
     limits = services.settings.serving
     job = Job(
         sql=asked.sql,
-        files=list(state.files),
-        columns={one.name: one.type for one in columns(application)},
+        tables={name: _source(application, tables[name]) for name in guard.named_tables(asked.sql)},
         rows=min(asked.limit or limits.sql_rows, limits.sql_rows),
         answer_bytes=ANSWER_BYTES,
         unread=unread,
@@ -119,6 +125,11 @@ def _query(
     return Json(_answer(outcome, state))
 
 
+def _source(application: Application, table: LakeTable) -> Source:
+    described = {one.name: one.type for one in columns(application, table.spec)}
+    return Source(files=list(_state(table).files), columns=described)
+
+
 def _answer(rows: Rows, state: TableState) -> QueryAnswer:
     return QueryAnswer(
         columns=[ColumnAnswer(name, kind) for name, kind in zip(rows.names, rows.types, strict=True)],
@@ -135,7 +146,7 @@ def _bad_sql(status: HTTPStatus, detail: str) -> Problem:
     return Problem(status, detail, [FieldError("sql", detail)])
 
 
-def _state(table: EventsTable) -> TableState:
+def _state(table: LakeTable) -> TableState:
     from deltalake.exceptions import DeltaError
 
     try:

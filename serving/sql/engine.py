@@ -1,6 +1,6 @@
 """One query in a DuckDB of its own: in memory, locked, with nothing in reach but the listed files.
 
-    Job -> connect -> view `data` -> lock -> read the text with DuckDB's parser -> run -> rows
+    Job -> connect -> a view per table -> lock -> read the text with DuckDB's parser -> run -> rows
 
 Runs inside a worker process (`workers`): the memory of long lists and texts escapes DuckDB's own limit.
 """
@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from serving.sql import cells
 from serving.sql.functions import TABLE_FUNCTIONS, refused_function
-from serving.sql.job import TABLE, Failure, Job, Outcome, Rows, Why
+from serving.sql.job import Failure, Job, Outcome, Rows, Source, Why
 
 BATCH_ROWS = 1000
 """Rows taken from the engine at a time: what is beyond the limit is never computed."""
@@ -56,25 +56,28 @@ def run(job: Job) -> Outcome:
     except duckdb.InterruptException:
         return Failure(why=Why.TIME, detail=f"the query was stopped after {job.seconds:g} s")
     except (duckdb.Error, pa.ArrowException, RecursionError, ValueError, OverflowError) as error:
-        return Failure(why=Why.ERROR, detail=without_paths(str(error), job.files))
+        return Failure(why=Why.ERROR, detail=without_paths(str(error), job))
 
 
-def without_paths(message: str, files: list[str]) -> str:
+def without_paths(message: str, job: Job) -> str:
     """The engine's message without the names of files of this machine."""
-    for file in files:
-        message = message.replace(file, TABLE)
-        folder = file.rpartition("/")[0]
-        if folder:
-            message = message.replace(folder, TABLE)
+    for name, source in job.tables.items():
+        for file in source.files:
+            message = message.replace(file, name)
+            folder = file.rpartition("/")[0]
+            if folder:
+                message = message.replace(folder, name)
     return message
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection, job: Job) -> None:
-    """Makes the table, then shuts every door: files, extensions, settings, Python variables, spilling."""
+    """Makes the tables, then shuts every door: files, extensions, settings, Python variables, spilling."""
     connection.execute("SET timezone = 'UTC'")
-    connection.execute(_table_sql(job))
+    for name, source in job.tables.items():
+        connection.execute(_table_sql(name, source))
+    files = [file for source in job.tables.values() for file in source.files]
     for name, value in {
-        "allowed_paths": f"[{', '.join(map(_text, job.files))}]",
+        "allowed_paths": f"[{', '.join(map(_text, files))}]",
         "memory_limit": f"'{job.memory_mib}MiB'",
         "temp_directory": "''",
         "python_enable_replacements": "false",
@@ -88,16 +91,16 @@ def _prepare(connection: duckdb.DuckDBPyConnection, job: Job) -> None:
         connection.execute(f"SET {name} = {value}")
 
 
-def _table_sql(job: Job) -> str:
+def _table_sql(table: str, source: Source) -> str:
     """The partition column lies in the folder's name, not in the files: DuckDB takes it from there."""
-    columns = [(f'"{name}"', kind) for name, kind in job.columns.items()]
-    if not job.files:
+    columns = [(f'"{name}"', kind) for name, kind in source.columns.items()]
+    if not source.files:
         nothing = ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in columns)
-        return f"CREATE VIEW {TABLE} AS SELECT {nothing} WHERE false"
-    files = ", ".join(map(_text, job.files))
+        return f"CREATE VIEW {table} AS SELECT {nothing} WHERE false"
+    files = ", ".join(map(_text, source.files))
     partition = "hive_types = {'event_date': DATE}"
     return (
-        f"CREATE VIEW {TABLE} AS SELECT {', '.join(name for name, _ in columns)} "  # noqa: S608 - names are declared
+        f"CREATE VIEW {table} AS SELECT {', '.join(name for name, _ in columns)} "  # noqa: S608 - names are declared
         f"FROM read_parquet([{files}], union_by_name = true, hive_partitioning = true, {partition})"
     )
 
@@ -107,7 +110,7 @@ def _text(value: str) -> str:
 
 
 def _read_again(connection: duckdb.DuckDBPyConnection, job: Job) -> None:
-    """The engine's own reading of the text: one SELECT, `data` and CTEs, no function that looks outside."""
+    """The engine's own reading of the text: one SELECT, known tables, no function that looks outside."""
     statements = connection.extract_statements(job.sql)
     if job.unread:
         raise QueryFailure(Why.REFUSED, job.unread)
@@ -118,7 +121,7 @@ def _read_again(connection: duckdb.DuckDBPyConnection, job: Job) -> None:
     if tree.get("error"):
         raise QueryFailure(Why.REFUSED, f"the query can't be read: {tree.get('error_message')}")
     nodes = list(_nodes(tree))
-    names = {TABLE} | {
+    names = set(job.tables) | {
         entry["key"].lower() for node in nodes for entry in node.get("cte_map", {}).get("map", ())
     }
     for node in nodes:
@@ -143,7 +146,7 @@ def _check_node(node: dict[str, Any], names: set[str]) -> None:
         outside = node.get("schema_name") or node.get("catalog_name")
         if outside or node["table_name"].lower() not in names:
             raise QueryFailure(
-                Why.REFUSED, f"there is no table {node['table_name']!r}; the table is called {TABLE!r}"
+                Why.REFUSED, f"there is no table {node['table_name']!r}; there are {', '.join(sorted(names))}"
             )
     elif kind == "TABLE_FUNCTION":
         name = node["function"].get("function_name", "")

@@ -13,7 +13,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from serving.sql.functions import TABLE_FUNCTIONS, refused_function
-from serving.sql.job import TABLE
+from serving.sql.job import TABLES
 
 LONGEST = 20_000
 """Characters of a query."""
@@ -31,7 +31,7 @@ class UnreadQuery(RefusedQuery):
 
 
 def check(sql: str) -> None:
-    """Raises RefusedQuery unless `sql` is one query over `data`, its own CTEs and harmless functions."""
+    """Raises RefusedQuery unless `sql` is one query over known tables, its CTEs and harmless functions."""
     if len(sql) > LONGEST:
         raise RefusedQuery(f"the query has {len(sql)} characters; at most {LONGEST} are allowed")
     if "\0" in sql:
@@ -94,12 +94,12 @@ def _check_table(table: exp.Table, names: frozenset[str]) -> None:
             raise RefusedQuery(f"the table function {name} is not allowed; there are {allowed}")
     elif table.db or table.catalog or table.name.lower() not in names:
         shown = ".".join(part.name for part in table.parts)
-        raise RefusedQuery(f"there is no table {shown!r}; the table is called {TABLE!r}")
+        raise RefusedQuery(f"there is no table {shown!r}; there are {', '.join(TABLES)}")
 
 
 def _visible_names(table: exp.Table) -> frozenset[str]:
-    """`data` and the CTEs of every query around a table. DuckDB itself checks their order."""
-    names = {TABLE}
+    """The known tables and the CTEs of every query around a table. DuckDB itself checks their order."""
+    names = set(TABLES)
     node: exp.Expr | None = table
     while node is not None:
         with_ = node.args.get("with_")
@@ -107,6 +107,12 @@ def _visible_names(table: exp.Table) -> frozenset[str]:
             names.update(cte.alias.lower() for cte in with_.expressions)
         node = node.parent
     return frozenset(names)
+
+
+def named_tables(sql: str) -> list[str]:
+    """The tables whose names stand anywhere in the text: at least those that the query reads."""
+    text = sql.lower()
+    return [name for name in TABLES if name in text]
 
 
 def _function_name(function: exp.Func) -> str:

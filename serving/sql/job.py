@@ -6,18 +6,33 @@ from enum import StrEnum
 
 import msgspec
 
+from core.names import Table
+from core.schemas import TABLES as SPECS
+
 TABLE = "data"
 """The name under which queries find an application's events."""
+
+TABLES: dict[str, Table] = {
+    TABLE if spec.table is Table.EVENTS else str(spec.table): spec.table for spec in SPECS
+}
+"""Every name that queries may use for a table of an application."""
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """A table as a query reads it."""
+
+    files: list[str]
+    """Its Parquet files; all sources' together are the only files that the query can read."""
+    columns: dict[str, str]
+    """Column -> DuckDB type, in the table's order."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One query with all that it may touch and use."""
 
     sql: str
-    files: list[str]
-    """The Parquet files of the table: the only files that the query can read."""
-    columns: dict[str, str]
-    """Column -> DuckDB type, in the table's order."""
+    tables: dict[str, Source]
+    """Name -> table; the query sees these and no other."""
     rows: int
     """Most rows of the answer."""
     answer_bytes: int

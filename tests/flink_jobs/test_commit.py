@@ -19,33 +19,39 @@ from hypothesis import strategies as st
 
 from core.applications import APPLICATIONS
 from core.declaration import Application
-from core.names import EVENT_DATE, SOURCE_OFFSET, SOURCE_PARTITION, transaction_id
-from core.schemas import events_schema
+from core.names import EVENT_DATE, SOURCE_OFFSET, SOURCE_PARTITION, Table, transaction_id
+from core.schemas import TABLES, events_schema, table_spec
 from flink_jobs import commit as commit_module
-from flink_jobs.commit import CommitMap, EventsTable, fresh, next_offsets, parse
-from flink_jobs.tables import CONFIGURATION, create, create_all, events_uri
+from flink_jobs.commit import CommitMap, LakeTable, fresh, next_offsets
+from flink_jobs.rows import from_json
+from flink_jobs.tables import CONFIGURATION, create, create_all, table_uri
 from tests.flink_jobs.messages import valid
 
 EVERY = pytest.mark.parametrize("application", APPLICATIONS.values(), ids=list(APPLICATIONS))
 ANY = next(iter(APPLICATIONS.values()))
 TOPIC = "topic"
+EVENTS = table_spec(Table.EVENTS)
 
 Place = tuple[int, int]
 """Partition and offset in the topic; a test's event has the same ones as its source."""
 
 
-def opened(lake: Path, application: Application = ANY) -> EventsTable:
-    create(str(lake), application)
-    return EventsTable(application, TOPIC, events_uri(str(lake), application.name))
+def parse(application: Application, payloads: Sequence[bytes]) -> pa.Table:
+    return from_json(EVENTS, application, payloads)
 
 
-def add(table: EventsTable, places: Sequence[Place]) -> int:
-    payloads = [valid(table.application, o, p, o) for p, o in places]
+def opened(lake: Path, application: Application = ANY) -> LakeTable:
+    create(str(lake), application, EVENTS)
+    return LakeTable(TOPIC, table_uri(str(lake), application.name, Table.EVENTS))
+
+
+def add(table: LakeTable, places: Sequence[Place]) -> int:
+    payloads = [valid(ANY, o, p, o) for p, o in places]
     partitions, offsets = (np.array([place[n] for place in places], dtype=np.int64) for n in (0, 1))
-    return table.commit(payloads, partitions, offsets)
+    return table.commit(lambda: parse(ANY, payloads), partitions, offsets)
 
 
-def stored(table: EventsTable) -> list[Place]:
+def stored(table: LakeTable) -> list[Place]:
     rows = pa.table(DeltaTable(table.uri).to_pyarrow_table(columns=[SOURCE_PARTITION, SOURCE_OFFSET]))
     return sorted(zip(rows[SOURCE_PARTITION].to_pylist(), rows[SOURCE_OFFSET].to_pylist(), strict=True))
 
@@ -58,7 +64,7 @@ def run(partition: int, start: int, end: int) -> list[Place]:
 def test_rows_read_back_as_they_were_sent(application: Application, tmp_path: Path) -> None:
     table = opened(tmp_path, application)
     payloads = [valid(application, n, 0, n, days_ago=n % 3) for n in range(30)]
-    assert table.commit(payloads, np.zeros(30, np.int64), np.arange(30)) == 30
+    assert table.commit(lambda: parse(application, payloads), np.zeros(30, np.int64), np.arange(30)) == 30
     rows = DeltaTable(table.uri).to_pyarrow_table().sort_by(SOURCE_OFFSET)
     assert set(rows.schema.names) == set(events_schema(application).names)
     time = application.event_time.name
@@ -242,7 +248,7 @@ def test_any_faults_at_any_batch_leave_every_row_once(data: st.DataObject, tmp_p
             add(table, [place for p in at for place in run(p, at[p], upto[p])])
             at = upto
         at = {p: data.draw(st.integers(0, at[p]), f"restart {p}") for p in at}
-        table = EventsTable(table.application, table.topic, table.uri)
+        table = LakeTable(table.topic, table.uri)
     add(table, [place for p in at for place in run(p, at[p], ends[p])])
     assert stored(table) == [place for p in ends for place in run(p, 0, ends[p])]
 
@@ -254,11 +260,11 @@ def test_offsets_by_partition() -> None:
 
 
 def test_the_map_returns_a_row_per_message(tmp_path: Path) -> None:
-    create(str(tmp_path), ANY)
-    uri = events_uri(str(tmp_path), ANY.name)
+    create(str(tmp_path), ANY, EVENTS)
+    uri = table_uri(str(tmp_path), ANY.name, Table.EVENTS)
     payloads = [valid(ANY, n, 0, n) for n in range(4)]
     frame = pd.DataFrame({"key": [b"k"] * 4, "payload": payloads, "p": [0] * 4, "o": range(4)})
-    commit = CommitMap(ANY.name, TOPIC, uri)
+    commit = CommitMap(ANY.name, Table.EVENTS, TOPIC, uri)
     assert commit(frame)["o"].tolist() == [0, 1, 2, 3]
     assert commit(frame.iloc[:0]).empty
     assert DeltaTable(uri).count() == 4
@@ -266,7 +272,7 @@ def test_the_map_returns_a_row_per_message(tmp_path: Path) -> None:
 
 def test_tables_are_made_once_and_partitioned_by_day(tmp_path: Path) -> None:
     made = create_all(str(tmp_path))
-    assert len(made) == len(APPLICATIONS)
+    assert len(made) == len(APPLICATIONS) * len(TABLES)
     assert create_all(str(tmp_path)) == []
     for uri in made:
         table = DeltaTable(uri)

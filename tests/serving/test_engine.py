@@ -15,7 +15,7 @@ import pytest
 
 from serving.sql import guard
 from serving.sql.engine import _prepare
-from serving.sql.job import Failure, Job, Rows, Why
+from serving.sql.job import Failure, Job, Rows, Source, Why
 from serving.sql.workers import Cancelled, Workers
 from tests.serving import hostile
 from tests.serving.conftest import eventually
@@ -42,8 +42,7 @@ def workers() -> Iterator[Workers]:
 def job(sql: str, lake: Path | None = None, **more: object) -> Job:
     files = [str(p) for p in Path(table_uri(lake, CLASSIFIER)).rglob("*.parquet")] if lake else []
     values: dict[str, object] = {
-        "files": files,
-        "columns": {"source_offset": "BIGINT", "event_date": "DATE"},
+        "tables": {"data": Source(files=files, columns={"source_offset": "BIGINT", "event_date": "DATE"})},
         "rows": 10,
         "answer_bytes": 2**20,
         "seconds": 1.0,

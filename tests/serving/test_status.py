@@ -11,7 +11,8 @@ from redis import Redis
 
 from core.applications import APPLICATIONS
 from core.declaration import Clustering
-from core.names import history_key, judged_key, recent_key, truths_key
+from core.names import history_key, judged_key, recent_key, truths_key, upkeep_key
+from core.records import TableFigures, UpkeepReport
 from serving import tally as tallies
 from serving.predict import _segment
 from tests.serving.conftest import Api, eventually, make_settings, serving
@@ -140,3 +141,18 @@ def test_the_segment_comes_with_its_profile(api: Api, redis: Redis) -> None:
     assert found.profile == {"price": 3.0}
     assert _segment(APPLICATIONS[name], report, 99) is None
     assert _segment(CLASSIFIER, report, 3) is None
+
+
+def test_the_upkeep_tells_how_large_the_tables_are(api: Api, redis: Redis) -> None:
+    api.services.live.poll(redis)
+    assert api.get("/api/v1/status").json()["upkeep"] is None
+    figures = TableFigures(version=7, files=3, bytes=1000, rows=50)
+    redis.set(
+        upkeep_key(),
+        msgspec.json.encode(
+            UpkeepReport(time=datetime.now(UTC), seconds=1.5, tables={f"{NAME}/events": figures}, errors={})
+        ),
+    )
+    upkeep = api.get("/api/v1/status").json()["upkeep"]
+    assert upkeep["tables"][f"{NAME}/events"] == {"version": 7, "files": 3, "bytes": 1000, "rows": 50}
+    assert upkeep["errors"] == {}

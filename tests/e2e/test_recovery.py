@@ -1,0 +1,134 @@
+"""What a user sees after a part was killed under load: everything is there, once.
+
+Runs after `test_first_light` on the same stack. Events flow at 200/s; a part is killed with SIGKILL; the
+supervisor and the keeper bring it back; the audit says that nothing is missing and nothing is twice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+from deltalake import DeltaTable
+
+from core import names
+from core.applications import APPLICATIONS
+from core.connect.supervisor import parts
+from core.names import SOURCE_OFFSET, SOURCE_PARTITION, Table
+from tests.e2e.stack import REPO, Stack, wait_for
+from tests.e2e.topics import read_all
+
+pytestmark = pytest.mark.e2e
+
+EVENTS_PER_S = 200
+"""Over all applications."""
+
+RECOVERY_SECONDS = 240
+"""A JobManager takes a minute and more on a machine with other work: both jobs are submitted anew."""
+
+
+@contextmanager
+def flow(stack: Stack) -> Iterator[None]:
+    """Events of all applications, until the block ends; then every producer has delivered what it made."""
+    env = stack.env | {
+        "MILLRACE_PRODUCERS__RATE": str(EVENTS_PER_S / len(APPLICATIONS)),
+        "MILLRACE_PRODUCERS__SEED": "7",
+    }
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "producers", "run", name],
+            env=env,
+            cwd=REPO,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for name in APPLICATIONS
+    ]
+    try:
+        yield
+    finally:
+        for process in running:
+            process.terminate()
+        codes = [process.wait(60) for process in running]
+    assert codes == [0] * len(codes), "every event that was made is with the broker"
+
+
+def audit(stack: Stack, wait: float) -> dict[str, Any]:
+    """What scripts/audit prints; fails when it can't look."""
+    command = [sys.executable, "-m", "infra.audit", "--json", "--wait", str(wait)]
+    done = subprocess.run(
+        command, env=stack.env, cwd=REPO, capture_output=True, text=True, timeout=wait + 60, check=False
+    )
+    assert done.returncode in (0, 1), done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert found["exact"] == (done.returncode == 0)
+    return found
+
+
+def rows(stack: Stack) -> dict[str, int]:
+    return {name: int(stack.application(name)["delta_rows"] or 0) for name in APPLICATIONS}
+
+
+def grown(stack: Stack, before: dict[str, int], by: int) -> dict[str, int] | None:
+    """The rows of the tables once each has `by` more than before."""
+    now = rows(stack)
+    return now if all(now[name] >= before[name] + by for name in APPLICATIONS) else None
+
+
+@pytest.mark.parametrize("part", ["taskmanager", "broker", "jobmanager"])
+def test_a_part_is_killed_while_events_flow(stack: Stack, part: str) -> None:
+    start = rows(stack)
+    with flow(stack):
+        before = wait_for("rows arrive", partial(grown, stack, start, 100), 120)
+        killed = stack.pid(part)
+        os.kill(killed, signal.SIGKILL)
+        wait_for(f"{part} is started again", lambda: stack.pid(part) not in (0, killed), 60)
+        # Fifty rows could have been on their way; more than a minute's events have not.
+        wait_for("rows arrive again", partial(grown, stack, before, 1000), RECOVERY_SECONDS)
+    found = audit(stack, wait=120)
+    assert found["exact"], found
+    for name in APPLICATIONS:
+        total = found["applications"][name]["total"]
+        assert total["missing"] == total["duplicates"] == total["in_flight"] == 0
+        assert total["produced"] == total["valid"] + total["rejected"]
+
+
+@pytest.fixture(scope="module")
+def still(stack: Stack) -> Stack:
+    """The stack with nothing on its way: its own producers are stopped, and all tables are filled."""
+    running = parts(stack.var)
+    stack.stop(*(one for one in running if one.startswith("producer-") and running[one].pid))
+    assert audit(stack, wait=60)["exact"]
+    return stack
+
+
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_the_tables_hold_what_the_topics_hold(still: Stack, name: str) -> None:
+    """Dead letters with their raw bytes; each answer once, also those that the topic holds twice."""
+    settings = still.read
+    letters = read_all(settings.broker.url, names.topic(name, names.Stream.DLQ))
+    rejects = DeltaTable(f"{settings.lake_uri}/{names.table_path(name, Table.REJECTS)}").to_pyarrow_table()
+    assert sorted((one.value, one.headers["reason"].decode()) for one in letters) == sorted(
+        (row["payload"] or b"", row["reason"]) for row in rejects.to_pylist()
+    )
+
+    def answered() -> set[tuple[int, int]]:
+        found = read_all(settings.broker.url, names.topic(name, names.Stream.PREDICTIONS))
+        return {
+            (one[SOURCE_PARTITION], one[SOURCE_OFFSET]) for one in (json.loads(row.value) for row in found)
+        }
+
+    def stored() -> list[tuple[int, int]]:
+        table = DeltaTable(f"{settings.lake_uri}/{names.table_path(name, Table.PREDICTIONS)}")
+        keys = table.to_pyarrow_table(columns=[SOURCE_PARTITION, SOURCE_OFFSET])
+        return list(zip(keys[SOURCE_PARTITION].to_pylist(), keys[SOURCE_OFFSET].to_pylist(), strict=True))
+
+    wait_for("every answer is in the table, once", lambda: sorted(stored()) == sorted(answered()), 30)
