@@ -15,6 +15,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from core.windows import (
+    Count,
+    DistanceFromLast,
+    Distinct,
+    Max,
+    Mean,
+    Share,
+    SinceLast,
+    Sum,
+    Window,
+    Windowed,
+    names,
+)
+
 Event = Mapping[str, Any]
 """One event as decoded JSON: nested groups are mappings, the event time is an ISO-8601 text."""
 
@@ -195,6 +209,8 @@ class Application:
     online: tuple[str, ...]
     """The live models by their recipe's name; the first one answers requests."""
     queries: tuple[Query, ...]
+    windows: tuple[Windowed, ...] = ()
+    """What is remembered of its entities: the features that the Flink job `features` computes."""
 
     def __post_init__(self) -> None:
         problems = list(_problems(self))
@@ -253,6 +269,7 @@ def _problems(application: Application) -> Iterator[str]:
             yield f"{path!r}: form range {leaf.form_range} is not inside [{leaf.low}, {leaf.high}]"
     if not application.online:
         yield "needs at least one online model"
+    yield from _window_problems(application)
 
 
 def _references(application: Application) -> Iterator[tuple[str, tuple[type, ...]]]:
@@ -268,3 +285,68 @@ def _references(application: Application) -> Iterator[tuple[str, tuple[type, ...
             yield session, (Entity,)
     if isinstance(application.label_delay, str):
         yield application.label_delay, (Number,)
+
+
+LARGEST_SUMMED = 1e9
+"""Sums are kept in millionths as 64-bit integers: nine million such values fit."""
+
+LONGEST_SPAN = timedelta(days=365)
+"""Every row of a span is kept in the state of the job."""
+
+_TAKES: dict[type, tuple[type, ...]] = {
+    Sum: (Number,),
+    Mean: (Number,),
+    Max: (Number,),
+    Distinct: (Entity, Category),
+    Share: (Category, Flag),
+}
+"""Which kinds of field an aggregate takes."""
+
+
+def _window_problems(application: Application) -> Iterator[str]:
+    named = [name for windowed in application.windows for name in names(windowed)]
+    for twice in sorted({name for name in named if named.count(name) > 1}):
+        yield f"feature {twice!r} is declared twice"
+    fields: dict[str, Field] = dict(leaves(application)) | {f.name: f for f in application.fields}
+    for windowed in application.windows:
+        if not isinstance(fields.get(windowed.by), Entity):
+            yield f"window by {windowed.by!r}: not one of its Entity fields"
+        match windowed:
+            case Window():
+                yield from _take_problems(application, windowed, fields)
+            case SinceLast() | DistanceFromLast() if windowed.by != application.key:
+                yield f"{type(windowed).__name__} by {windowed.by!r}: order is kept for the key only"
+            case DistanceFromLast(place=place) if not isinstance(fields.get(place), Place):
+                yield f"DistanceFromLast {place!r}: not one of its Place fields"
+
+
+def _take_problems(application: Application, window: Window, fields: Mapping[str, Field]) -> Iterator[str]:
+    if window.span < timedelta(seconds=1) or window.span % timedelta(seconds=1):
+        yield f"window by {window.by!r}: span {window.span} is not a number of whole seconds above 0"
+    if window.span > LONGEST_SPAN:
+        yield f"window by {window.by!r}: span {window.span} is longer than {LONGEST_SPAN.days} days"
+    if not window.take:
+        yield f"window by {window.by!r} over {window.span} takes nothing"
+    for one in window.take:
+        if isinstance(one, Count):
+            continue
+        what = f"{type(one).__name__}({one.field!r})"
+        field, wanted = fields.get(one.field), _TAKES[type(one)]
+        if one.field == application.label:
+            yield f"{what}: the label is not known when a model is asked"
+        elif not isinstance(field, wanted):
+            yield f"{what}: not one of its {' or '.join(kind.__name__ for kind in wanted)} fields"
+        elif isinstance(one, Sum | Mean) and isinstance(field, Number) and not _summable(field):
+            yield f"{what}: values beyond {LARGEST_SUMMED:.0e} can't be added exactly"
+        elif isinstance(one, Share) and not _has_value(field, one.value):
+            yield f"{what}: {one.value!r} is not one of its values"
+
+
+def _summable(number: Number) -> bool:
+    return max(abs(number.low), abs(number.high)) <= LARGEST_SUMMED
+
+
+def _has_value(field: Field | None, value: str | bool) -> bool:
+    if isinstance(field, Category):
+        return value in field.values
+    return isinstance(value, bool)

@@ -16,6 +16,8 @@ class Stream(StrEnum):
     """Refused: the raw bytes, with the reason in the headers."""
     PREDICTIONS = "predictions"
     """What the live models answered when they were asked."""
+    FEATURES = "features"
+    """What is remembered of an event's entities at its time: one row per valid event."""
 
 
 SOURCE_PARTITION = "source_partition"
@@ -80,6 +82,7 @@ class Job(StrEnum):
 
     INGEST = "ingest"
     LAKEHOUSE = "lakehouse"
+    FEATURES = "features"
 
 
 def consumer_group(reader: str, application: str) -> str:
@@ -118,6 +121,11 @@ def truths_key(application: str) -> str:
 def judged_key(application: str) -> str:
     """The newest answers whose labels have become known, newest first, as a list of JSON."""
     return f"millrace:{application}:judged"
+
+
+def features_key(application: str) -> str:
+    """The latest feature row of each entity: a hash, entity -> JSON as on the topic `features`."""
+    return f"millrace:{application}:features"
 
 
 def tally_key(application: str) -> str:

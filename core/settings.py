@@ -68,6 +68,17 @@ class Flink(Part):
     commit_seconds: float = Field(
         2, gt=0, description="Seconds after which the lakehouse job commits what it has"
     )
+    state: str = Field(
+        "hashmap",
+        pattern="^(rocksdb|hashmap)$",
+        description="Where the job `features` keeps its windows: `hashmap` on the heap, `rocksdb` on disk",
+    )
+    watermark_seconds: float = Field(
+        1, ge=0, description="How far behind the newest event time a row may come before it is late"
+    )
+    idle_seconds: float = Field(
+        30, gt=0, description="Seconds after which a silent partition no longer holds event time back"
+    )
 
 
 class Lake(Part):

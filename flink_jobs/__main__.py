@@ -1,8 +1,9 @@
-"""The command line of the Flink jobs: `python -m flink_jobs keeper | ready | tables | upkeep`."""
+"""The command line of the Flink jobs: `python -m flink_jobs keeper | submit | ready | tables | upkeep`."""
 
 from __future__ import annotations
 
 import logging
+import subprocess
 import time
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import httpx
 import typer
 
 from core import telemetry
+from core.names import Job
 from core.settings import settings
 
 cli = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
@@ -24,6 +26,20 @@ def keeper() -> None:
     log = telemetry.configure("keeper", settings().log_level)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per request otherwise
     Keeper(settings(), Cluster.at(settings().flink.host, settings().flink.port), log).run()
+
+
+@cli.command()
+def submit(job: Annotated[Job, typer.Argument(help="Which job.")]) -> None:
+    """Submit one job from its newest checkpoint, for a cluster that no keeper looks after."""
+    from flink_jobs.checkpoints import job_id, newest, used
+    from flink_jobs.cluster import Cluster
+    from flink_jobs.submit import command, flink_home
+
+    folders = Cluster.at(settings().flink.host, settings().flink.port).folders()
+    restore = newest(folders.checkpoints, folders.savepoints, job)
+    jid = job_id(job, used(folders.checkpoints, job))
+    done = subprocess.run(command(settings(), job, jid, restore, flink_home()), check=False)
+    raise typer.Exit(done.returncode)
 
 
 @cli.command()

@@ -12,7 +12,7 @@ from typing import Any
 
 from core.names import Job
 from core.settings import Settings, settings
-from flink_jobs import ingest, lakehouse
+from flink_jobs import features, ingest, lakehouse
 
 REWIND = "--rewind"
 """There is no checkpoint to go on from: read the topics from their beginning."""
@@ -28,7 +28,8 @@ class Definition:
 
 
 DEFINITIONS: dict[Job, Definition] = {
-    module.JOB: Definition(module.options, module.build, module.rewind) for module in (ingest, lakehouse)
+    module.JOB: Definition(module.options, module.build, module.rewind)
+    for module in (ingest, lakehouse, features)
 }
 
 

@@ -18,6 +18,7 @@ from core.declaration import (
     Query,
     Text,
 )
+from core.windows import Count, Distinct, Mean, Share, SinceLast, Window
 
 PRODUCTS = tuple(f"prod_{n}" for n in range(1000, 1101))
 
@@ -102,6 +103,32 @@ ECCI = Application(
         Number("time_on_page_seconds", 0, 86_400, integer=True, form=(5, 300), unit="s"),
         Text("search_query", nullable=True, help="On searches"),
         Number("session_event_sequence", 1, 1_000_000, integer=True, form=(1, 100), help="Events so far"),
+    ),
+    windows=(
+        SinceLast("customer_id"),
+        Window(
+            "session_id",
+            timedelta(minutes=30),
+            take=(
+                Count(),
+                Distinct("product_category"),
+                Share("event_type", "page_view"),
+                Share("event_type", "search"),
+                Share("event_type", "add_to_cart"),
+                Share("event_type", "purchase"),
+            ),
+        ),
+        Window(
+            "customer_id",
+            timedelta(hours=24),
+            take=(
+                Count(),
+                Distinct("session_id"),
+                Distinct("product_category"),
+                Share("event_type", "purchase"),
+                Mean("price"),
+            ),
+        ),
     ),
     online=("session_kmeans",),
     queries=(

@@ -1,6 +1,6 @@
 """Estimated time of arrival: how many seconds will this trip take?"""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from core.applications.area import HOUSTON, haversine_km
 from core.declaration import (
@@ -15,6 +15,7 @@ from core.declaration import (
     Query,
     Regression,
 )
+from core.windows import Count, SinceLast, Sum, Window
 
 SECONDS_PER_KM = 90.0
 """Forty kilometres an hour, the planner's assumption."""
@@ -82,6 +83,11 @@ ETA = Application(
             integer=True,
             help="The label: how long the trip took",
         ),
+    ),
+    windows=(
+        SinceLast("driver_id"),
+        Window("driver_id", timedelta(hours=1), take=(Count(), Sum("estimated_distance_km"))),
+        Window("driver_id", timedelta(hours=8), take=(Count(), Sum("estimated_distance_km"))),
     ),
     online=("relative_least_squares",),
     queries=(

@@ -17,8 +17,11 @@ from core.declaration import (
     Query,
     Text,
 )
+from core.windows import Count, DistanceFromLast, Distinct, Max, SinceLast, Sum, Window
 
 MERCHANTS = 200
+
+_SPENT = (Count(), Sum("amount"), Distinct("merchant_id"))
 
 TFD = Application(
     name="tfd",
@@ -66,6 +69,13 @@ TFD = Application(
         Flag("cvv_provided", help="The card's security code was given"),
         Flag("billing_address_match", help="The billing address is the card holder's"),
         Flag("is_fraud", help="The label: reported as a fraud"),
+    ),
+    windows=(
+        SinceLast("user_id"),
+        DistanceFromLast("user_id", place="location"),
+        Window("user_id", timedelta(minutes=10), take=_SPENT),
+        Window("user_id", timedelta(hours=1), take=_SPENT),
+        Window("user_id", timedelta(hours=24), take=(*_SPENT, Max("amount"))),
     ),
     online=("token_stack",),
     queries=(

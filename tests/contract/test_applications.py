@@ -65,9 +65,10 @@ def test_names_are_what_they_were() -> None:
         "x.valid",
         "x.dlq",
         "x.predictions",
+        "x.features",
     ]
     assert [names.table_path("x", table) for table in names.Table] == ["x/events"]
-    assert list(names.Job) == ["ingest", "lakehouse"]
+    assert list(names.Job) == ["ingest", "lakehouse", "features"]
     assert list(APPLICATIONS) == ["tfd", "eta", "ecci"]
     assert names.transaction_id("x.valid", 2) == "x.valid:2"
     assert names.snapshot_key("x") == "millrace:x:snapshot"
