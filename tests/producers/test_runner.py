@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from core.applications import APPLICATIONS
 from core.connect import kafka
-from core.settings import Producers, Settings
+from core.settings import Producers, Redis, Settings
 from core.validation import Accepted, Check
 from producers import runner as module
 from producers.__main__ import cli
@@ -81,7 +81,8 @@ def stop() -> Iterator[Stop]:
 
 
 def settings(rate: float = 10, malformed: float = 0.0) -> Settings:
-    return Settings(producers=Producers(rate=str(rate), malformed_share=malformed))
+    nowhere = Redis(url="redis://127.0.0.1:1/0")
+    return Settings(producers=Producers(rate=str(rate), malformed_share=malformed), redis=nowhere)
 
 
 def later(seconds: float, act: Callable[[], Any]) -> None:
