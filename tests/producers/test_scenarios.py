@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,8 +29,7 @@ from producers.runner import Runner, Stop
 from producers.source import Source
 from producers.watch import Watch
 from tests.producers.streams import MONDAY, near
-from tests.producers.test_runner import Client, later
-from tests.serving.conftest import eventually, free_port
+from tests.producers.test_runner import Client, once
 
 NAME, APPLICATION = next(iter(APPLICATIONS.items()))
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -39,7 +40,9 @@ applications = pytest.mark.parametrize("application", APPLICATIONS.values(), ids
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    port, home = free_port(), tmp_path_factory.mktemp("redis")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port, home = free.getsockname()[1], tmp_path_factory.mktemp("redis")
     line = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(home)]
     process = subprocess.Popen(line, stdout=subprocess.DEVNULL)
     address = f"redis://127.0.0.1:{port}/0"
@@ -89,7 +92,10 @@ def test_the_watch_sees_changes_and_outlives_redis(redis: Redis) -> None:
     watch.start()
     assert watch.conditions(now) == NORMAL
     scenarios.switch(redis, NAME, planned("burst", start=now, minutes=5))
-    eventually(lambda: watch.conditions(now).rate == 5)
+    deadline = time.monotonic() + 15
+    while watch.conditions(now).rate != 5:
+        assert time.monotonic() < deadline, "the watch does not see the burst"
+        time.sleep(0.05)
     watch.stop()
     watch._redis = redis_client(NOWHERE, timeout_seconds=0.1, retries=0)
     watch.look()
@@ -97,15 +103,14 @@ def test_the_watch_sees_changes_and_outlives_redis(redis: Redis) -> None:
     assert watch.conditions(now + timedelta(minutes=6)) == NORMAL, "and ends by itself"
 
 
-def test_what_stands_in_redis_and_is_no_scenario_changes_nothing(
-    redis: Redis, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_stands_in_redis_and_is_no_scenario_changes_nothing(redis: Redis) -> None:
     redis.set(names.scenario_key(NAME), b"rubbish")
-    watch = Watch(redis, NAME)
+    watch, told = Watch(redis, NAME), []
+    watch._log = SimpleNamespace(warning=lambda event, **_: told.append(event))  # type: ignore[assignment]
     watch.look()
     watch.look()
     assert watch.conditions(datetime.now(UTC)) == NORMAL
-    assert capsys.readouterr().out.count("scenario unknown") == 1
+    assert told == ["scenario unknown"]
 
 
 @pytest.fixture
@@ -126,15 +131,15 @@ def test_a_burst_speeds_the_live_stream_up(client: Client, redis: Redis, url: st
     scenarios.switch(redis, NAME, planned("burst", start=datetime.now(UTC), minutes=5, strength=10))
     stop = Stop()
     runner = Runner(APPLICATION, settings(url, 20), stop)
-    later(2.0, lambda: setattr(stop, "asked", True))
+    once(lambda: len(client.taken) >= 400, lambda: setattr(stop, "asked", True))
     outcome = runner.live()
-    assert outcome.sent > 4 * 20 * outcome.seconds
+    assert outcome.sent > 2 * 20 * outcome.seconds
 
 
 def test_the_live_stream_goes_on_without_redis(client: Client) -> None:
     stop = Stop()
     runner = Runner(APPLICATION, settings(NOWHERE, 50), stop)
-    later(1.0, lambda: setattr(stop, "asked", True))
+    once(lambda: len(client.taken) > 20, lambda: setattr(stop, "asked", True))
     outcome = runner.live()
     assert 20 < outcome.sent <= 50 * outcome.seconds + 1
 
