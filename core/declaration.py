@@ -11,7 +11,7 @@ forms and screens are derived from it, so nothing about an application is said t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -211,6 +211,8 @@ class Application:
     queries: tuple[Query, ...]
     windows: tuple[Windowed, ...] = ()
     """What is remembered of its entities: the features that the Flink job `features` computes."""
+    ceiling: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """The best scores that a model can have, by metric id, where the stream's noise is known; else empty."""
 
     def __post_init__(self) -> None:
         problems = list(_problems(self))
@@ -242,12 +244,12 @@ class Application:
 
 def leaves(application: Application) -> Iterator[tuple[str, Leaf]]:
     """Every leaf with its dotted path, in declared order: ("device_info.os", Category(...))."""
-    for field in application.fields:
-        if isinstance(field, Place | Group):
-            for inner in field.fields:
-                yield f"{field.name}.{inner.name}", inner
+    for one in application.fields:
+        if isinstance(one, Place | Group):
+            for inner in one.fields:
+                yield f"{one.name}.{inner.name}", inner
         else:
-            yield field.name, field
+            yield one.name, one
 
 
 def _problems(application: Application) -> Iterator[str]:

@@ -143,6 +143,16 @@ def upkeep_key() -> str:
     return "millrace:upkeep"
 
 
+def scenario_key(application: str) -> str:
+    """What is done to the stream on purpose: one scenario as JSON."""
+    return f"millrace:{application}:scenario"
+
+
+def scenario_log_key(application: str) -> str:
+    """A stream of the scenarios that were set, in order."""
+    return f"millrace:{application}:scenarios"
+
+
 # MLflow
 
 

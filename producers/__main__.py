@@ -1,16 +1,20 @@
-"""The producers' command line: `python -m producers run tfd`, `python -m producers backfill tfd`."""
+"""The producers' command line: `run APP`, `backfill APP`, `scenario APP NAME --minutes M`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Annotated
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, TextIO
 
 import typer
 
-from core import telemetry
+from core import scenarios, telemetry
 from core.applications import APPLICATIONS, get
+from core.connect import redis
 from core.settings import SettingsError, settings
 from producers.runner import Outcome, Runner, Stop
 
@@ -18,11 +22,16 @@ cli = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 
 App = Annotated[str, typer.Argument(metavar="APP", help=f"One of {', '.join(APPLICATIONS)}")]
 
+Truth = Annotated[
+    Path | None,
+    typer.Option(help="File to which the hidden truth of each event is added, one JSON object a line"),
+]
+
 
 @cli.command()
-def run(app: App) -> None:
+def run(app: App, truth: Truth = None) -> None:
     """Produces live events at the application's rate until SIGTERM or SIGINT; then flushes and ends."""
-    _finish(_deliver(app, lambda runner: runner.live()))
+    _finish(_deliver(app, lambda runner: runner.live(), truth))
 
 
 @cli.command()
@@ -32,14 +41,43 @@ def backfill(
     days: Annotated[
         float | None, typer.Option(min=1e-6, help="Span up to now; the setting if not given")
     ] = None,
+    truth: Truth = None,
 ) -> None:
     """Produces past events as fast as the broker takes them; prints the counts as JSON, last."""
-    outcome = _deliver(app, lambda runner: runner.backfill(events, days))
+    outcome = _deliver(app, lambda runner: runner.backfill(events, days), truth)
     typer.echo(json.dumps(asdict(outcome)))
     _finish(outcome)
 
 
-def _deliver(app: str, work: Callable[[Runner], Outcome]) -> Outcome:
+@cli.command()
+def scenario(
+    app: App,
+    name: Annotated[str, typer.Argument(metavar="NAME", help=f"One of {', '.join(scenarios.Name)}")],
+    minutes: Annotated[float, typer.Option(help="How long it holds")] = scenarios.DEFAULT_MINUTES,
+    strength: Annotated[
+        float | None, typer.Option(help="How strong it is; docs/scenarios.md tells what that means")
+    ] = None,
+    after: Annotated[float, typer.Option(min=0, help="Minutes from now until it starts")] = 0,
+) -> None:
+    """Does something to the live stream for a while; `normal` ends it. Prints what holds as JSON."""
+    from redis.exceptions import RedisError
+
+    start = datetime.now(UTC) + timedelta(minutes=after)
+    try:
+        application, config = get(app), settings()
+        plan = scenarios.planned(name, start=start, minutes=minutes, strength=strength)
+    except (KeyError, ValueError) as error:
+        raise typer.BadParameter(str(error.args[0])) from None
+    try:
+        with redis.client(config.redis.url) as client:
+            scenarios.switch(client, application.name, plan)
+    except (RedisError, OSError) as error:
+        typer.echo(f"Redis is away at {config.redis.url} (MILLRACE_REDIS__URL): {error}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(scenarios.encode(plan).decode())
+
+
+def _deliver(app: str, work: Callable[[Runner], Outcome], truth: Path | None) -> Outcome:
     """The outcome of `work`; an unknown application or a bad setting ends the command with its name."""
     try:
         application, config = get(app), settings()
@@ -48,7 +86,22 @@ def _deliver(app: str, work: Callable[[Runner], Outcome]) -> Outcome:
     telemetry.configure(f"producer-{app}", config.log_level)
     stop = Stop()
     stop.listen()
-    return work(Runner(application, config, stop))
+    with _opened(truth) as file:
+        return work(Runner(application, config, stop, file))
+
+
+@contextmanager
+def _opened(truth: Path | None) -> Iterator[TextIO | None]:
+    """The file, to add to; a file that can't be written ends the command with its name."""
+    if truth is None:
+        yield None
+        return
+    try:
+        file = truth.open("a", encoding="utf-8")
+    except OSError as error:
+        raise typer.BadParameter(f"--truth {truth}: {error.strerror}") from None
+    with file:
+        yield file
 
 
 def _finish(outcome: Outcome) -> None:

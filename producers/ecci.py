@@ -26,6 +26,9 @@ from producers.generator import Generator
 MOST_LIVE = shop.CUSTOMERS // 2
 """Above about 25 events/s all of these are live, and customers click faster than they read."""
 
+MOST_CHOOSY = shop.CUSTOMERS // 5
+"""With this many in the shop, a shift takes whoever comes: the crowd itself is about a third of all."""
+
 LONGEST = 40
 """Events of a session, at most."""
 
@@ -34,6 +37,9 @@ OWN_DEVICE = 0.9
 
 SEARCH_AGAIN = 0.15
 """After a search: its results led nowhere."""
+
+CROWD = frozenset({"mobile_browser", "campaign_visitor"})
+"""Personas that a shift brings in."""
 
 SAME_FAVOURITE = 0.8
 """How often a session starts from the first of a customer's favourite categories."""
@@ -66,7 +72,11 @@ class Session:
 
 
 class Visits(Generator):
-    """Interactions with a shop. Truth: the customer's persona, and whether the session ends here."""
+    """Interactions with a shop. Truth: the customer's persona, and whether the session ends here.
+
+    Under a shift the mix of personas moves: up to all who arrive belong to the crowd that campaigns and
+    social networks bring.
+    """
 
     application = ECCI
 
@@ -118,8 +128,11 @@ class Visits(Generator):
     def _arrival(self) -> Session:
         """A new session of a customer who is not in the shop."""
         rng = self._rng
+        crowd = self._shift > 0 and rng.random() < self._shift
         while True:
             customer = rng.choices(self._customers, cum_weights=self._activity)[0]
+            if crowd and customer.persona.name not in CROWD and self._outside():
+                continue
             if customer.name not in self._live:
                 break
         self._live.add(customer.name)
@@ -135,6 +148,10 @@ class Visits(Generator):
             length=min(LONGEST, 1 + round(rng.gammavariate(3, (persona.length - 1) / 3))),
             category=customer.favourites[favourite],
         )
+
+    def _outside(self) -> bool:
+        """Whether enough customers are out of the shop to be choosy about who comes."""
+        return len(self._live) < MOST_CHOOSY
 
     def _step(self, session: Session, time: datetime) -> dict[str, Any]:
         """The session's next event; the session then stands behind it."""

@@ -33,9 +33,13 @@ class Generator(ABC):
         self._derived = [(field.name, field.derive) for field in self.application.fields if field.derive]
         self.truth: dict[str, Any] = {}
         """What lay behind the last event and is not in it: for evaluation only, never for a model."""
+        self._shift = 0.0
 
-    def next(self, time: datetime) -> dict[str, Any]:
-        """The next event, at `time`: UTC, and not before the last one. Raises ValueError otherwise."""
+    def next(self, time: datetime, shift: float = 0.0) -> dict[str, Any]:
+        """The next event, at `time`: UTC, and not before the last one. Raises ValueError otherwise.
+
+        shift: how far the world has moved from the usual one, 0 to 1; each generator says what moves.
+        """
         if time.utcoffset() != _NO_OFFSET:
             raise ValueError(f"event time {time.isoformat()} is not UTC")
         if time < self._clock:
@@ -43,6 +47,7 @@ class Generator(ABC):
                 f"event time {time.isoformat()} is before the last one, {self._clock.isoformat()}"
             )
         self._clock = time
+        self._shift = shift
         return self._event(time)
 
     @abstractmethod

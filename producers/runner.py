@@ -1,6 +1,7 @@
 """Brings events to the broker: live at a rate, or a stretch of the past at full speed.
 
 pace | history -> event time -> source -> message -> delivery -> topic `events`
+scenario in Redis -> watch -> rate and conditions of live events
 """
 
 from __future__ import annotations
@@ -12,17 +13,22 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 from types import FrameType
+from typing import TextIO
 
+import msgspec
 import structlog
 
 from core import names
+from core.connect import redis
 from core.declaration import Application
+from core.scenarios import NORMAL, Conditions
 from core.settings import Settings
 from producers import history
 from producers.damage import Message
 from producers.delivery import Delivery
 from producers.pace import Pace
 from producers.source import Source
+from producers.watch import Watch
 
 REPORT_S = 10.0
 FLUSH_S = 8.0
@@ -72,9 +78,15 @@ class Outcome:
 
 
 class Runner:
-    """Delivers one application's events; counts and logs as it goes."""
+    """Delivers one application's events; counts and logs as it goes.
 
-    def __init__(self, application: Application, settings: Settings, stop: Stop) -> None:
+    truth: where the hidden truth of each event goes, one JSON object a line; None keeps it hidden.
+    """
+
+    def __init__(
+        self, application: Application, settings: Settings, stop: Stop, truth: TextIO | None = None
+    ) -> None:
+        self._truth = truth
         self._application = application
         self._settings = settings
         self._stop = stop
@@ -95,14 +107,21 @@ class Runner:
         """Events at the application's rate, each at the present moment, until a stop is asked for."""
         rate = self._settings.producers.rates[self._application.name]
         self._log.info("live", application=self._application.name, rate=rate)
-        pace = Pace(rate, time.monotonic())
+        pace, times = Pace(rate, time.monotonic()), 1.0
         clock = datetime.now(UTC)
-        while not self._stop.asked:
-            for _ in range(pace.due(time.monotonic())):
-                clock = max(clock, datetime.now(UTC))
-                self._put(self._source.message(clock, clock))
-            self._report_if_due()
-            self._delivery.serve(min(NAP_S, max(TICK_S, pace.wait(time.monotonic()))))
+        with redis.client(self._settings.redis.url, timeout_seconds=1.0, retries=0) as client:
+            watch = Watch(client, self._application.name)
+            watch.start()
+            while not self._stop.asked:
+                held = watch.conditions(datetime.now(UTC))
+                if held.rate != times:
+                    pace, times = Pace(rate * held.rate, time.monotonic()), held.rate
+                for _ in range(pace.due(time.monotonic())):
+                    clock = max(clock, datetime.now(UTC))
+                    self._make(clock, clock, held)
+                self._report_if_due()
+                self._delivery.serve(min(NAP_S, max(TICK_S, pace.wait(time.monotonic()))))
+            watch.stop()
         return self._end()
 
     def backfill(self, events: int | None = None, days: float | None = None) -> Outcome:
@@ -128,7 +147,14 @@ class Runner:
                 self._report_if_due()
             if self._stop.asked:
                 return
-            self._put(self._source.message(moment, now))
+            self._make(moment, now)
+
+    def _make(self, moment: datetime, now: datetime, held: Conditions = NORMAL) -> None:
+        """Makes a message and hands it over; tells its truth where that is wanted."""
+        message = self._source.message(moment, now, held)
+        if self._truth:
+            self._truth.write(msgspec.json.encode(self._source.truth).decode() + "\n")
+        self._put(message)
 
     def _put(self, message: Message) -> None:
         """Hands a message over, waiting for room as long as it takes; only a stop leaves it unsent."""

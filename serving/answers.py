@@ -9,6 +9,7 @@ import msgspec
 from fastapi.responses import Response
 
 from core.records import Answer, Segment, UpkeepReport
+from core.scenarios import Logged, Scenario
 
 
 class Json(Response):
@@ -212,3 +213,24 @@ class SchemaAnswer(msgspec.Struct, frozen=True):
     """The tables of an application."""
 
     tables: list[TableAnswer]
+
+
+class ScenarioKind(msgspec.Struct, frozen=True, kw_only=True):
+    """A scenario that can be asked for; its strength means `meaning`, within [low, high]."""
+
+    name: str
+    help: str
+    meaning: str
+    default: float
+    low: float
+    high: float
+
+
+class ScenarioAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What is done to a stream on purpose; `current` may begin later and is null when all is normal."""
+
+    application: str
+    time: datetime
+    current: Scenario | None
+    scenarios: list[ScenarioKind]
+    log: list[Logged]

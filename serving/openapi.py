@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from core.applications import APPLICATIONS
+from core.scenarios import DEFAULT_MINUTES, KINDS
 from core.validation import request_type
 from serving import answers as shapes
 from serving.problems import MEDIA_TYPE, ProblemBody
@@ -26,6 +27,7 @@ _ANSWERS = (
     shapes.SchemaAnswer,
     shapes.DeadLettersAnswer,
     shapes.ReplayAnswer,
+    shapes.ScenarioAnswer,
     ProblemBody,
 )
 
@@ -38,6 +40,27 @@ PREDICT_BODY: dict[str, Any] = {
     },
 }
 """One alternative per application: its name, and its event without the label."""
+
+SCENARIO_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["name"],
+                "additionalProperties": False,
+                "properties": {
+                    "name": {"enum": [name.value for name in KINDS]},
+                    "minutes": {"type": "number", "exclusiveMinimum": 0, "default": DEFAULT_MINUTES},
+                    "start": {"type": "string", "format": "date-time"},
+                    "end": {"type": "string", "format": "date-time"},
+                    "strength": {"type": "number"},
+                },
+            }
+        }
+    },
+}
+"""A scenario's name, how long it holds (`minutes` or `end`), and how strong it is."""
 
 
 def answers(good: type[msgspec.Struct], *problems: int) -> dict[int | str, dict[str, Any]]:

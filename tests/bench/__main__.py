@@ -14,6 +14,7 @@ import typer
 
 from tests.bench import learners as learners_bench
 from tests.bench import start as start_bench
+from tests.bench import streams as streams_bench
 from tests.bench import validation as validation_bench
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
@@ -61,6 +62,15 @@ def learners(
 ) -> None:
     """The online models, asked then taught, one event at a time, against the reference's model and loop."""
     _print(learners_bench.measure(events, say), learners_bench.BASELINE, as_json)
+
+
+@app.command()
+def streams(
+    events: Annotated[int, typer.Option(min=20_000, help="Events per stream.")] = 100_000,
+    as_json: AsJson = False,
+) -> None:
+    """What there is to learn: AUC of frauds by amount, row, row with windows; the trips' noise floor."""
+    _print(streams_bench.measure(events, say), streams_bench.BASELINE, as_json)
 
 
 @app.command()

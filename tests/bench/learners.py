@@ -12,6 +12,7 @@ from core.declaration import Application, Classification, Clustering, Regression
 from models import OnlineModel, answer, build, row
 from producers.registry import generator
 from tests.bench.reference import reference
+from tests.bench.reference_streams import reference_events
 
 BASELINE = "the reference's River model, asked before taught, with its list of metrics, on the first events"
 
@@ -47,9 +48,21 @@ def measure(events: int, say: Callable[[str], None]) -> dict[str, Any]:
             "quality": _quality(application, ours, labels),
             "quality_on_the_reference_events": _quality(application, ours[:REFERENCE_EVENTS], labels),
             "reference_quality": _quality(application, theirs, labels),
+            "quality_on_the_reference_stream": _on_reference_stream(application, events),
+            "ceiling": dict(application.ceiling),
             "snapshot_kb": round(len(model.to_bytes()) / 1000, 1),
         }
     return figures
+
+
+def _on_reference_stream(application: Application, events: int) -> dict[str, float] | None:
+    """Scores on independent rows with the reference's marginals; None for sessions: their stream is one."""
+    if isinstance(application.task, Clustering):
+        return None
+    made = reference_events(application, events)
+    stream = [(row(application, event), event[application.label or ""]) for event in made]
+    said, _ = _timed(_loop(application, build(application)), stream)
+    return _quality(application, said, [label for _, label in stream])
 
 
 def _stream(application: Application, events: int) -> Stream:

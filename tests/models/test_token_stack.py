@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.applications.tfd import TFD
+from models import row
 from models.tfd_tokens import PAYMENTS, tokens
 from models.token_stack import TokenStack, _sigmoid
+from tests.bench.reference_streams import reference_events
 from tests.learners.streams import lessons
 
 ODD = st.one_of(st.none(), st.floats(allow_nan=True, allow_infinity=True), st.integers(), st.booleans())
@@ -51,12 +53,13 @@ def test_naive_bayes_is_its_formula() -> None:
 
 
 def test_ranks_frauds_and_tells_probabilities() -> None:
-    """Asked first, then taught; honest floors below the figures that long streams reach."""
+    """Asked first, then taught, on the reference's marginals; floors below what long streams reach."""
     model, told, truth = TokenStack(), [], []
-    for one in lessons(TFD, 8000):
-        told.append(model.predict_proba_one(one.x)[True])
-        truth.append(one.truth)
-        model.learn_one(one.x, one.truth)
+    for event in reference_events(TFD, 8000):
+        x = row(TFD, event)
+        told.append(model.predict_proba_one(x)[True])
+        truth.append(event["is_fraud"])
+        model.learn_one(x, event["is_fraud"])
     late, known = told[3000:], truth[3000:]
     frauds = [p for p, y in zip(late, known, strict=True) if y]
     normal = [p for p, y in zip(late, known, strict=True) if not y]
