@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import psutil
 import typer
 
+from tests.bench import features as features_bench
 from tests.bench import learners as learners_bench
 from tests.bench import start as start_bench
 from tests.bench import validation as validation_bench
@@ -61,6 +62,16 @@ def learners(
 ) -> None:
     """The online models, asked then taught, one event at a time, against the reference's model and loop."""
     _print(learners_bench.measure(events, say), learners_bench.BASELINE, as_json)
+
+
+@app.command()
+def features(
+    events: Annotated[int, typer.Option(min=1000, help="Events per application.")] = 200_000,
+    state: Annotated[str, typer.Option(help="rocksdb or hashmap.")] = "hashmap",
+    as_json: AsJson = False,
+) -> None:
+    """The Flink job `features` over a preloaded topic, every row compared with DuckDB. Takes minutes."""
+    _print(features_bench.measure(events, state, say), features_bench.BASELINE, as_json)
 
 
 @app.command()
