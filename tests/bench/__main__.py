@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import psutil
 import typer
 
+from tests.bench import features as features_bench
 from tests.bench import learners as learners_bench
 from tests.bench import start as start_bench
 from tests.bench import streams as streams_bench
@@ -71,6 +72,16 @@ def streams(
 ) -> None:
     """What there is to learn: AUC of frauds by amount, row, row with windows; the trips' noise floor."""
     _print(streams_bench.measure(events, say), streams_bench.BASELINE, as_json)
+
+
+@app.command()
+def features(
+    events: Annotated[int, typer.Option(min=1000, help="Events per application.")] = 200_000,
+    state: Annotated[str, typer.Option(help="rocksdb or hashmap.")] = "hashmap",
+    as_json: AsJson = False,
+) -> None:
+    """The Flink job `features` over a preloaded topic, every row compared with DuckDB. Takes minutes."""
+    _print(features_bench.measure(events, state, say), features_bench.BASELINE, as_json)
 
 
 @app.command()

@@ -1,0 +1,90 @@
+"""Windowed features per second through the Flink job, against DuckDB over the same rows in one batch."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psutil
+
+from core.applications import APPLICATIONS
+from core.connect.supervisor import parts
+from core.features import LATE
+from core.names import Job
+from tests.e2e import oracle
+from tests.e2e.features import Valid, close, cluster, collect, send, stream, submit
+from tests.e2e.stack import Stack
+
+BASELINE = "DuckDB, all rows in one batch, all cores; loading from JSON not counted"
+
+EVENTS_PER_SECOND = 5.0
+"""How dense the preloaded stream is in event time: it decides how many rows a window holds."""
+
+Found = dict[str, list[dict[str, Any]]]
+
+
+def measure(events: int, state: str, say: Callable[[str], None]) -> dict[str, Any]:
+    """Figures over all applications together: `events` of each are preloaded, then the job is started."""
+    days = events / EVENTS_PER_SECOND / 86_400
+    sent = {}
+    for name, application in APPLICATIONS.items():
+        say(f"{name}: making {events} events over {days:.1f} days")
+        sent[name] = stream(application, events, days)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        cluster(Path(folder) / "s", {"MILLRACE_FLINK__STATE": state}) as stack,
+    ):
+        for name, rows in sent.items():
+            send(stack.read.broker.url, name, rows)
+            close(stack.read.broker.url, APPLICATIONS[name], rows)
+        say(f"the job starts, state in {state}")
+        submit(stack, Job.FEATURES)
+        cpu, began = _cpu_seconds(stack), time.monotonic()
+        found = {name: collect(stack.read.broker.url, name, events, seconds=1800) for name in APPLICATIONS}
+        seconds, cpu = time.monotonic() - began, _cpu_seconds(stack) - cpu
+        memory = {name: one.rss_mb for name, one in parts(stack.var).items() if one.rss_mb}
+    total = events * len(APPLICATIONS)
+    return {
+        "rows_per_s": round(total / seconds),
+        "cpu_us_per_row": round(1e6 * cpu / total, 1),
+        "state": state,
+        "events_per_s_of_event_time": EVENTS_PER_SECOND,
+        "taskmanager_rss_mb": round(memory["taskmanager"]),
+    } | _checked(sent, found, say)
+
+
+def _cpu_seconds(stack: Stack) -> float:
+    """User and system time of the TaskManager since it started."""
+    times = psutil.Process(stack.pid("taskmanager")).cpu_times()
+    return float(times.user + times.system)
+
+
+def _checked(sent: dict[str, list[Valid]], found: Found, say: Callable[[str], None]) -> dict[str, Any]:
+    wrong = checked = late = 0
+    seconds = 0.0
+    for name, application in APPLICATIONS.items():
+        behind = {(row["source_partition"], row["source_offset"]) for row in found[name] if row[LATE]}
+        bodies = [row.body for row in sent[name]]
+        if behind:
+            events = map(orjson.loads, bodies)
+            places = [(event["source_partition"], event["source_offset"]) for event in events]
+            bodies = [body for body, place in zip(bodies, places, strict=True) if place not in behind]
+        timely = [row for row in found[name] if not row[LATE]]
+        with oracle.connection(application, bodies) as database:
+            began = time.monotonic()
+            expected = database.sql(oracle.query(application)).to_arrow_table()
+            seconds += time.monotonic() - began
+        problems = oracle.wrong(application, timely, expected)
+        for problem in problems[:3]:
+            say(f"{name}: {problem}")
+        wrong, checked, late = wrong + len(problems), checked + len(timely), late + len(behind)
+    return {
+        "wrong_rows": wrong,
+        "rows_checked": checked,
+        "late_rows": late,
+        "baseline_rows_per_s": round(checked / seconds),
+    }
