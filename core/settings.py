@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validat
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.applications import APPLICATIONS
+from core.names import Job
 
 PREFIX = "MILLRACE_"
 DELIMITER = "__"
@@ -58,6 +59,7 @@ class Flink(Part):
         4, ge=1, description="Slots of the local TaskManager; each job takes `parallelism` of them"
     )
     parallelism: int = Field(1, ge=1, description="Parallelism of each job")
+    jobs: str = Field("ingest,lakehouse", description="The jobs that are kept running, by name")
     checkpoint_seconds: float = Field(
         2, gt=0, description="Seconds between checkpoints, hence between commits to topics"
     )
@@ -79,6 +81,20 @@ class Flink(Part):
     idle_seconds: float = Field(
         30, gt=0, description="Seconds after which a silent partition no longer holds event time back"
     )
+
+    @field_validator("jobs")
+    @classmethod
+    def _jobs(cls, jobs: str) -> str:
+        unknown = {name.strip() for name in jobs.split(",")} - set(Job)
+        if unknown:
+            raise ValueError(f"no job {', '.join(sorted(unknown))}; there are {', '.join(Job)}")
+        return jobs
+
+    @property
+    def kept_jobs(self) -> tuple[Job, ...]:
+        """The jobs that are kept running, in the order in which they are submitted."""
+        named = {name.strip() for name in self.jobs.split(",")}
+        return tuple(job for job in Job if job in named)
 
 
 class Lake(Part):

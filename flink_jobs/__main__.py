@@ -53,7 +53,7 @@ def ready(
     deadline = time.monotonic() + wait
     while True:
         try:
-            missing = waits(cluster.jobs())
+            missing = waits(cluster.jobs(), settings().flink.kept_jobs)
         except httpx.HTTPError as error:
             missing = [f"Flink at {cluster.client.base_url} does not answer: {error}"]
         if not missing or time.monotonic() >= deadline:

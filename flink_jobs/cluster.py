@@ -104,11 +104,11 @@ def folders(configuration: dict[str, str]) -> Folders:
     return Folders(*found)
 
 
-def waits(jobs: Iterable[JobView]) -> list[str]:
-    """What is missing until every job has all its tasks running, a sentence each; empty when ready."""
-    alive = {view.name: view for view in jobs if view.alive}
+def waits(views: Iterable[JobView], jobs: Iterable[Job]) -> list[str]:
+    """What is missing until each of `jobs` has all its tasks running, a sentence each; empty when ready."""
+    alive = {view.name: view for view in views if view.alive}
     missing = []
-    for job in Job:
+    for job in jobs:
         view = alive.get(job)
         if view is None:
             missing.append(f"job {job} is not submitted")

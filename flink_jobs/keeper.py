@@ -116,7 +116,8 @@ class Keeper:
         self._cluster = cluster
         self._log = log
         self._home = flink_home()
-        self._memory = {job: Memory() for job in Job}
+        self._jobs = settings.flink.kept_jobs
+        self._memory = {job: Memory() for job in self._jobs}
         self._submissions: dict[Job, Submission] = {}
         self._states: dict[Job, str] = {}
         self._unreachable = False
@@ -127,7 +128,9 @@ class Keeper:
         for kind in (signal.SIGTERM, signal.SIGINT):
             signal.signal(kind, self._on_signal)
         self._log.info(
-            "keeper started", cluster=str(self._cluster.client.base_url), jobs=[str(job) for job in Job]
+            "keeper started",
+            cluster=str(self._cluster.client.base_url),
+            jobs=[str(job) for job in self._jobs],
         )
         try:
             while not self._stop.is_set():
@@ -158,7 +161,7 @@ class Keeper:
         if self._unreachable:
             self._log.info("Flink answers")
             self._unreachable = False
-        for job in Job:
+        for job in self._jobs:
             if job not in self._submissions:
                 self._tend(job, views, now)
 
@@ -166,7 +169,7 @@ class Keeper:
         memory = self._memory[job]
         self._report(job, views)
         decision = decide(job, views, memory, now)
-        # One at a time, in the order of `Job`: two clients would share the cores, and both be late.
+        # One at a time: two clients would share the cores, and both be late.
         if isinstance(decision, Submit) and not self._submissions:
             self._submit(job, now)
         waited = starved(memory, now)
@@ -230,7 +233,7 @@ class Keeper:
             waited_seconds=round(waited),
             tasks_waiting=view.tasks.waiting,
             slots_wanted=self._settings.flink.parallelism,
-            slots_wanted_by_all_jobs=self._settings.flink.parallelism * len(Job),
+            slots_wanted_by_all_jobs=self._settings.flink.parallelism * len(self._jobs),
             slots_free=slots.slots_available,
             slots_total=slots.slots_total,
             taskmanagers=slots.taskmanagers,

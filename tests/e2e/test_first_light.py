@@ -79,7 +79,7 @@ def test_a_taken_port_starts_nothing(stack: Stack) -> None:
 def test_flink_shows_the_jobs_by_name(stack: Stack, name: str) -> None:
     jobs = httpx.get(f"{stack.flink}/jobs/overview").json()["jobs"]
     running = [job["name"] for job in jobs if job["state"] == "RUNNING"]
-    assert sorted(running) == sorted(names.Job)
+    assert sorted(running) == sorted(stack.read.flink.kept_jobs)
 
 
 def test_every_kind_of_bad_message_is_a_dead_letter(stack: Stack) -> None:

@@ -99,14 +99,14 @@ def test_tasks_without_slots_are_reported_once_per_half_minute() -> None:
 
 def test_ready_means_all_tasks_of_all_jobs() -> None:
     all_run = [view("RUNNING", name=job, jid=job) for job in Job]
-    assert waits(all_run) == []
-    assert waits([]) == [f"job {job} is not submitted" for job in Job]
-    assert waits([*all_run[1:], view("FAILED", name=all_run[0].name)]) == [
+    assert waits(all_run, Job) == []
+    assert waits([], Job) == [f"job {job} is not submitted" for job in Job]
+    assert waits([*all_run[1:], view("FAILED", name=all_run[0].name)], Job) == [
         f"job {all_run[0].name} is not submitted"
     ]
     half = view("RUNNING", Tasks(total=3, running=2), name=all_run[0].name)
-    assert waits([half, *all_run[1:]]) == [f"job {half.name} is RUNNING, 2 of 3 tasks run"]
-    assert waits([view("RUNNING", Tasks(), name=half.name), *all_run[1:]])
+    assert waits([half, *all_run[1:]], Job) == [f"job {half.name} is RUNNING, 2 of 3 tasks run"]
+    assert waits([view("RUNNING", Tasks(), name=half.name), *all_run[1:]], Job)
 
 
 def test_folders_come_from_the_cluster() -> None:
