@@ -67,7 +67,11 @@ def test_names_are_what_they_were() -> None:
         "x.predictions",
         "x.features",
     ]
-    assert [names.table_path("x", table) for table in names.Table] == ["x/events"]
+    assert [names.table_path("x", table) for table in names.Table] == [
+        "x/events",
+        "x/rejects",
+        "x/predictions",
+    ]
     assert list(names.Job) == ["ingest", "lakehouse", "features"]
     assert list(APPLICATIONS) == ["tfd", "eta", "ecci"]
     assert names.transaction_id("x.valid", 2) == "x.valid:2"

@@ -3,21 +3,10 @@
 import json
 import logging
 import threading
-from collections.abc import Iterator
 
 import pytest
-import structlog
 
 from core import telemetry
-
-
-@pytest.fixture(autouse=True)
-def _restore() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers, root.level = handlers, level
-    structlog.reset_defaults()
 
 
 def test_lines(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ import pytest
 import structlog
 
 from core.names import Job
-from core.settings import Settings
+from core.settings import Flink, Settings
 from flink_jobs import keeper as keeper_module
 from flink_jobs.checkpoints import Restore, job_id
 from flink_jobs.cluster import Cluster, JobView, Tasks, folders, waits
@@ -202,7 +202,8 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     capture = structlog.testing.LogCapture()
     logger: Any = structlog.wrap_logger(structlog.testing.ReturnLogger(), processors=[capture])
     with httpx.Client(transport=httpx.MockTransport(flink), base_url="http://flink") as client:
-        yield Stage(flink, Keeper(Settings(var=tmp_path), Cluster(client), logger), submitted, capture, argv)
+        options = Settings(var=tmp_path, flink=Flink(jobs=",".join(Job)))
+        yield Stage(flink, Keeper(options, Cluster(client), logger), submitted, capture, argv)
 
 
 def test_every_job_is_submitted_once_and_then_left_alone(stage: Stage) -> None:

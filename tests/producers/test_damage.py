@@ -79,7 +79,7 @@ def test_some_draws_every_way(application: Application) -> None:
 def test_an_application_without_such_fields_says_so(application: Application) -> None:
     """Without a closed vocabulary, no value is unknown."""
     plain = tuple(field for field in application.fields if not isinstance(field, Category | Group))
-    opened = replace(application, fields=plain)
+    opened = replace(application, fields=plain, windows=())
     assert not any(isinstance(leaf, Category) for _, leaf in leaves(opened))
     assert Reason.UNKNOWN_VALUE not in damage.reasons(opened)
     with pytest.raises(ValueError, match=f"{application.name} has no field.*unknown_value.*possible: empty"):
