@@ -107,7 +107,7 @@ def prepare(settings: Settings) -> None:
         )
 
 
-def missing_topics(settings: Settings, present: Iterable[str]) -> list[str]:
+def missing_topics(present: Iterable[str]) -> list[str]:
     """The declared topics that the broker does not have yet."""
     return sorted({topic(app, stream) for app in APPLICATIONS for stream in Stream} - set(present))
 
@@ -126,7 +126,7 @@ def create_topics(settings: Settings) -> list[str]:
     from confluent_kafka.admin import NewTopic
 
     client = admin(settings.broker.url)
-    missing = missing_topics(settings, client.list_topics(timeout=10).topics)
+    missing = missing_topics(client.list_topics(timeout=10).topics)
     if missing:
         wanted = [
             NewTopic(name, settings.broker.partitions, 1, config=topic_config(name)) for name in missing

@@ -96,10 +96,9 @@ def test_the_secret_is_made_once_and_only_its_owner_reads_it(settings: Settings)
 
 
 def test_missing_topics() -> None:
-    settings = Settings()
-    everything = broker.missing_topics(settings, [])
+    everything = broker.missing_topics([])
     assert f"tfd.{Stream.EVENTS}" in everything
-    assert broker.missing_topics(settings, everything) == []
+    assert broker.missing_topics(everything) == []
 
 
 def test_a_state_folder_too_deep_for_a_socket_is_told(tmp_path: Path) -> None:
