@@ -9,6 +9,10 @@ import subprocess
 import uuid
 from collections.abc import Iterable
 
+import tenacity
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+
 from core.applications import APPLICATIONS
 from core.connect.kafka import admin
 from core.names import Stream, topic
@@ -16,6 +20,14 @@ from core.settings import Settings
 from infra.local.program import JARS, Program
 
 _HEAP = ("-Xmx320m", "-Xms128m", "-XX:+UseSerialGC", "-XX:MaxMetaspaceSize=128m")
+
+_LEADER_SECONDS = 30
+
+_NO_LEADER_YET = {
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+}
 
 _CLASS_PATH = f"{JARS / 'kafka'}/*"
 
@@ -122,9 +134,10 @@ def topic_config(name: str) -> dict[str, str]:
 
 
 def create_topics(settings: Settings) -> list[str]:
-    """Makes the topics that are missing and returns their names; raises KafkaException on refusal."""
-    from confluent_kafka.admin import NewTopic
+    """Makes the topics that are missing and returns their names once all can be read and written.
 
+    Raises KafkaException on refusal.
+    """
     client = admin(settings.broker.url)
     missing = missing_topics(client.list_topics(timeout=10).topics)
     if missing:
@@ -133,17 +146,37 @@ def create_topics(settings: Settings) -> list[str]:
         ]
         for done in client.create_topics(wanted).values():
             done.result()
+        end_offsets(client, missing)
     return missing
 
 
 def message_count(settings: Settings, application: str) -> int:
     """How many events were ever produced to an application's topic (its end offsets, summed)."""
-    from confluent_kafka import TopicPartition
-    from confluent_kafka.admin import OffsetSpec
+    return end_offsets(admin(settings.broker.url), [topic(application, Stream.EVENTS)])
 
-    client = admin(settings.broker.url)
-    name = topic(application, Stream.EVENTS)
-    partitions = client.list_topics(name, timeout=10).topics[name].partitions
+
+def _without_leader(error: BaseException) -> bool:
+    return isinstance(error, KafkaException) and error.args[0].code() in _NO_LEADER_YET
+
+
+@tenacity.retry(
+    retry=tenacity.retry_if_exception(_without_leader),
+    wait=tenacity.wait_exponential(multiplier=0.05, max=1),
+    stop=tenacity.stop_after_delay(_LEADER_SECONDS),
+    reraise=True,
+)
+def end_offsets(client: AdminClient, topics: Iterable[str]) -> int:
+    """The end offsets of all partitions of topics, summed.
+
+    A topic is made, and a broker is up, a moment before its partitions have a leader who answers: that moment
+    is waited for. Raises KafkaException on everything else.
+    """
+    known = client.list_topics(timeout=10).topics
+    partitions = []
+    for name in topics:
+        if name not in known or not known[name].partitions:
+            raise KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART, f"topic {name}"))
+        partitions += [TopicPartition(name, number) for number in known[name].partitions]
     newest = OffsetSpec.latest()
-    ends = client.list_offsets({TopicPartition(name, number): newest for number in partitions})
-    return sum(end.result().offset for end in ends.values())
+    ends = client.list_offsets(dict.fromkeys(partitions, newest)) if partitions else {}
+    return sum(int(end.result().offset) for end in ends.values())

@@ -77,7 +77,12 @@ def send(url: str, application: str, rows: Sequence[Valid]) -> None:
     producer = kafka.producer(url, "test-writer", **{"queue.buffering.max.messages": 1_000_000})
     name = topic(application, Stream.VALID)
     for n, row in enumerate(rows):
-        producer.produce(name, key=row.key, value=row.body, partition=row.partition)
+        while True:
+            try:
+                producer.produce(name, key=row.key, value=row.body, partition=row.partition)
+                break
+            except BufferError:
+                producer.poll(0.5)
         if n % 10_000 == 0:
             producer.poll(0)
     assert producer.flush(60) == 0
