@@ -24,6 +24,7 @@ from core.windows import (
     Share,
     SinceLast,
     Sum,
+    Switches,
     Window,
     Windowed,
     names,
@@ -301,6 +302,7 @@ _TAKES: dict[type, tuple[type, ...]] = {
     Max: (Number,),
     Distinct: (Entity, Category),
     Share: (Category, Flag),
+    Switches: (Category,),
 }
 """Which kinds of field an aggregate takes."""
 

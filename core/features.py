@@ -21,6 +21,7 @@ from core.windows import (
     Share,
     SinceLast,
     Sum,
+    Switches,
     Window,
     Windowed,
     names,
@@ -58,7 +59,7 @@ def _of(windowed: Windowed, units: dict[str, str]) -> Iterator[Feature]:
         case Window(by=by, span=span, take=take):
             for name, one in zip(names(windowed), take, strict=True):
                 what, unit = _meaning(one, units)
-                integer = isinstance(one, Count | Distinct)
+                integer = isinstance(one, Count | Distinct | Switches)
                 yield Feature(
                     name, integer, unit, f"{what}, same {by}, last {span_name(span)}", windowed, one
                 )
@@ -84,3 +85,5 @@ def _meaning(aggregate: Aggregate, units: dict[str, str]) -> tuple[str, str]:
             return f"Different values of {field}", ""
         case Share(field=field, value=value):
             return f"Share of rows with {field} {value}", ""
+        case Switches(field=field):
+            return f"Changes of {field} from row to row", ""

@@ -59,7 +59,7 @@ class Flink(Part):
         4, ge=1, description="Slots of the local TaskManager; each job takes `parallelism` of them"
     )
     parallelism: int = Field(1, ge=1, description="Parallelism of each job")
-    jobs: str = Field("ingest,lakehouse", description="The jobs that are kept running, by name")
+    jobs: str = Field(",".join(Job), description="The jobs that are kept running, by name")
     checkpoint_seconds: float = Field(
         2, gt=0, description="Seconds between checkpoints, hence between commits to topics"
     )
@@ -71,9 +71,15 @@ class Flink(Part):
         2, gt=0, description="Seconds after which the lakehouse job commits what it has"
     )
     state: str = Field(
-        "hashmap",
+        "rocksdb",
         pattern="^(rocksdb|hashmap)$",
-        description="Where the job `features` keeps its windows: `hashmap` on the heap, `rocksdb` on disk",
+        description="Where the job `features` keeps its windows: `rocksdb` on disk, `hashmap` on the heap",
+    )
+    state_mib: int = Field(
+        256, ge=64, description="Memory of `rocksdb` per slot, beside the TaskManager's own"
+    )
+    features_checkpoint_seconds: float = Field(
+        5, gt=0, description="Seconds between checkpoints of the job `features`, which has the most state"
     )
     watermark_seconds: float = Field(
         1, ge=0, description="How far behind the newest event time a row may come before it is late"

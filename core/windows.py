@@ -55,7 +55,17 @@ class Share:
     value: str | bool
 
 
-Aggregate = Count | Sum | Mean | Max | Distinct | Share
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """How many rows have another value of a category than the entity's row before; null is no value.
+
+    The row before may lie outside the window. An entity's rows are taken in the order of the key's.
+    """
+
+    field: str
+
+
+Aggregate = Count | Sum | Mean | Max | Distinct | Share | Switches
 
 
 @dataclass(frozen=True, slots=True)

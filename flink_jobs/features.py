@@ -28,14 +28,19 @@ _SMALL_FETCHES = {"properties.max.partition.fetch.bytes": str(128 * 2**10)}
 
 
 def options(settings: Settings) -> dict[str, str]:
-    """Event time, and where the windows' rows are kept: on the heap, or on disk, checkpointed by changes."""
+    """Event time, and where the windows' rows are kept: on disk, checkpointed by changes, or on the heap."""
     return {
         "table.local-time-zone": "UTC",
         "table.exec.source.idle-timeout": f"{round(settings.flink.idle_seconds * 1000)} ms",
-        "state.backend.type": settings.flink.state,
+        "execution.checkpointing.interval": f"{round(settings.flink.features_checkpoint_seconds * 1000)} ms",
         "execution.checkpointing.incremental": "true",
+        "state.backend.type": settings.flink.state,
         # The local cluster's share of managed memory, 16 MiB a slot, would be flushed all the time.
-        "state.backend.rocksdb.memory.fixed-per-slot": "256m",
+        "state.backend.rocksdb.memory.fixed-per-slot": f"{settings.flink.state_mib}m",
+        # Timers are few, one per row that waits for the watermark, and asked for at every row.
+        "state.backend.rocksdb.timer-service.factory": "HEAP",
+        # Most keys that are asked for are not there: a row's own millisecond.
+        "state.backend.rocksdb.use-bloom-filter": "true",
         "pipeline.object-reuse": "true",
     }
 

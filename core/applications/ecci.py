@@ -18,7 +18,7 @@ from core.declaration import (
     Query,
     Text,
 )
-from core.windows import Count, Distinct, Mean, Share, SinceLast, Window
+from core.windows import Count, Distinct, Mean, Share, SinceLast, Switches, Window
 
 PRODUCTS = tuple(f"prod_{n}" for n in range(1000, 1101))
 
@@ -112,6 +112,7 @@ ECCI = Application(
             take=(
                 Count(),
                 Distinct("product_category"),
+                Switches("product_category"),
                 Share("event_type", "page_view"),
                 Share("event_type", "search"),
                 Share("event_type", "add_to_cart"),

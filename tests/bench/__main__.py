@@ -13,6 +13,8 @@ import psutil
 import typer
 
 from tests.bench import features as features_bench
+from tests.bench import ingest as ingest_bench
+from tests.bench import latency as latency_bench
 from tests.bench import learners as learners_bench
 from tests.bench import start as start_bench
 from tests.bench import streams as streams_bench
@@ -21,6 +23,8 @@ from tests.bench import validation as validation_bench
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, last, on standard output.")]
+
+_RATES = [200.0, 2000.0]
 
 _VERSIONS = ("confluent-kafka", "deltalake", "msgspec", "numpy", "river", "streamlit")
 
@@ -76,12 +80,33 @@ def streams(
 
 @app.command()
 def features(
-    events: Annotated[int, typer.Option(min=1000, help="Events per application.")] = 200_000,
-    state: Annotated[str, typer.Option(help="rocksdb or hashmap.")] = "hashmap",
+    events: Annotated[int, typer.Option(min=1000, help="Events per application.")] = 667_000,
+    state: Annotated[str, typer.Option(help="rocksdb or hashmap.")] = "rocksdb",
     as_json: AsJson = False,
 ) -> None:
     """The Flink job `features` over a preloaded topic, every row compared with DuckDB. Takes minutes."""
     _print(features_bench.measure(events, state, say), features_bench.BASELINE, as_json)
+
+
+@app.command()
+def ingest(
+    events: Annotated[int, typer.Option(min=1000, help="Events per application.")] = 667_000,
+    as_json: AsJson = False,
+) -> None:
+    """Preloaded raw messages through the jobs ingest and lakehouse into Delta. Takes minutes."""
+    _print(ingest_bench.measure(events, say), ingest_bench.BASELINE, as_json)
+
+
+@app.command()
+def latency(
+    rate: Annotated[
+        list[float], typer.Option(min=1, help="Events/s over all applications; repeatable.")
+    ] = _RATES,
+    seconds: Annotated[float, typer.Option(min=10, help="How long each rate is measured.")] = 60,
+    as_json: AsJson = False,
+) -> None:
+    """From event to valid, to features, to prediction, on a whole stack at several rates. Takes minutes."""
+    _print(latency_bench.measure(rate, seconds, say), latency_bench.BASELINE, as_json)
 
 
 @app.command()

@@ -46,6 +46,7 @@ def stream(application: Application, events: int, days: float, seed: int = 7) ->
     """Events of an application evenly over `days`, as `ingest` would write them; offsets count per partition.
 
     Every 500th is held back until 5000 others of its partition have passed: the way of late rows is used too.
+    Every 97th has the entity and the time of the one before: rows of one time are in each other's windows.
     """
     count = 3
     source, check = generator(application.name, seed=seed), Check(application)
@@ -53,8 +54,12 @@ def stream(application: Application, events: int, days: float, seed: int = 7) ->
     step = timedelta(days=days) / events
     lanes: list[list[tuple[bytes, bytes]]] = [[] for _ in range(count)]
     held: list[tuple[int, int, bytes, bytes]] = []
+    event: dict[str, Any] = {}
     for n in range(events):
-        accepted = check.encode(source.next(start + n * step), datetime.now(UTC))
+        before, event = event, source.next(start + n * step)
+        if n % 97 == 96:
+            event |= {name: before[name] for name in (application.key, application.event_time.name)}
+        accepted = check.encode(event, datetime.now(UTC))
         lane = sum(accepted.key.encode()) % count
         if n % 500 == 250:
             held.append((lane, len(lanes[lane]) + LATE_BY, accepted.key.encode(), accepted.body))

@@ -16,7 +16,7 @@ import pyarrow as pa
 from core.applications.area import haversine_km
 from core.declaration import Application
 from core.features import Feature, features
-from core.windows import Count, DistanceFromLast, Distinct, Max, Mean, Share, SinceLast, Sum, Window
+from core.windows import Count, DistanceFromLast, Distinct, Max, Mean, Share, SinceLast, Sum, Switches, Window
 
 TOLERANCE = 1e-6
 """Relative, and absolute below 1: far below any unit, far above the last bits of a float."""
@@ -46,7 +46,23 @@ def connection(application: Application, bodies: Sequence[bytes]) -> duckdb.Duck
 def query(application: Application) -> str:
     """The features of every event as one SELECT."""
     columns = [f'{_sql(application, one)} AS "{one.name}"' for one in features(application)]
-    return f"SELECT source_partition, source_offset, {', '.join(columns)} FROM events"  # noqa: S608  # noqa: S608
+    switches = [
+        f'"{field}" <> lag("{field}") {_order(application.key, one.windowed.by)} AS "{_switch(one, field)}"'
+        for one in features(application)
+        if isinstance(one.windowed, Window) and isinstance(one.aggregate, Switches)
+        for field in (one.aggregate.field,)
+    ]
+    rows = f"(SELECT {', '.join(['*', *switches])} FROM events)"  # noqa: S608
+    return f"SELECT source_partition, source_offset, {', '.join(columns)} FROM {rows}"  # noqa: S608
+
+
+def _order(*entity: str) -> str:
+    named = ", ".join(f'"{one}"' for one in entity)
+    return f"OVER (PARTITION BY {named} ORDER BY ms, source_partition, source_offset)"
+
+
+def _switch(feature: Feature, field: str) -> str:
+    return f"{feature.name}:{field}"
 
 
 def _km(lat: float, lon: float, last_lat: float | None, last_lon: float | None) -> float | None:
@@ -56,7 +72,7 @@ def _km(lat: float, lon: float, last_lat: float | None, last_lon: float | None) 
 
 
 def _sql(application: Application, feature: Feature) -> str:
-    order = f'OVER (PARTITION BY "{application.key}" ORDER BY ms, source_partition, source_offset)'
+    order = _order(application.key)
     match feature.windowed:
         case SinceLast():
             return f"(epoch_ms(ms) - lag(epoch_ms(ms)) {order}) / 1000.0"
@@ -84,6 +100,8 @@ def _aggregate(feature: Feature) -> str:
         case Share(field=field, value=value):
             text = str(value).replace("'", "''")
             return f"avg(CASE WHEN {field} = '{text}' THEN 1 ELSE 0 END)"
+        case Switches(field=field):
+            return f'count(*) FILTER (WHERE "{_switch(feature, field)}")'
     raise TypeError(f"no aggregate in {feature}")
 
 

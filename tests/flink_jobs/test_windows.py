@@ -10,10 +10,10 @@ from itertools import pairwise
 import pytest
 
 from core.applications import APPLICATIONS
-from core.declaration import Application, Category, Flag, Group
+from core.declaration import Application, Category, Entity, Flag, Group
 from core.features import features
-from core.windows import Count, Distinct, Share, SinceLast, Window
-from flink_jobs import windows
+from core.windows import Count, Distinct, Share, SinceLast, Switches, Window
+from flink_jobs import aggregates, windows
 
 EVERY = pytest.mark.parametrize("application", APPLICATIONS.values(), ids=list(APPLICATIONS))
 ANY = next(iter(APPLICATIONS.values()))
@@ -31,7 +31,7 @@ def test_one_range_per_view_and_the_longest_first(application: Application) -> N
     assert all(len(re.findall(" OVER w ", query)) and query.count("WINDOW w") == 1 for _, query in views[1:])
     spans = [one.span for one in application.windows if isinstance(one, Window)]
     lengths = [query.rpartition("INTERVAL ")[2] for _, query in views if "RANGE" in query]
-    wanted = [windows._interval(span) for span in sorted(spans, reverse=True)]
+    wanted = [aggregates.interval(span) for span in sorted(spans, reverse=True)]
     assert [f"INTERVAL {one.partition(' PRECEDING')[0]}" for one in lengths] == wanted
 
 
@@ -62,9 +62,9 @@ def test_the_sink_has_every_feature_and_the_source_only_what_they_need(applicati
 
 
 def test_intervals() -> None:
-    assert windows._interval(timedelta(hours=24)) == "INTERVAL '1 00:00:00.000' DAY(3) TO SECOND(3)"
-    assert windows._interval(timedelta(minutes=10)) == "INTERVAL '0 00:10:00.000' DAY(3) TO SECOND(3)"
-    assert windows._interval(timedelta(seconds=1.5)) == "INTERVAL '0 00:00:01.500' DAY(3) TO SECOND(3)"
+    assert aggregates.interval(timedelta(hours=24)) == "INTERVAL '1 00:00:00.000' DAY(3) TO SECOND(3)"
+    assert aggregates.interval(timedelta(minutes=10)) == "INTERVAL '0 00:10:00.000' DAY(3) TO SECOND(3)"
+    assert aggregates.interval(timedelta(seconds=1.5)) == "INTERVAL '0 00:00:01.500' DAY(3) TO SECOND(3)"
 
 
 def test_nested_fields_flags_and_quotes() -> None:
@@ -88,3 +88,26 @@ def test_two_windows_of_one_entity_and_span_share_a_view() -> None:
         ),
     )
     assert len(stack(changed)) == 3
+
+
+@EVERY
+def test_a_level_hands_on_what_is_still_read_and_nothing_else(application: Application) -> None:
+    """Every row of a range lies in the state, in full."""
+    (_, last), *_ = reversed(stack(application))
+    handed = re.findall(r"`(\w+)`", last[: last.index(" FROM (")].replace(" AS ", " "))
+    own = {aggregates.TIME, "source_partition", "source_offset", application.key}
+    taken = set(aggregates.levels(application)[-1].takes)
+    assert set(handed) - taken == own | {one.name for one in features(application)}
+
+
+def test_a_switch_is_seen_in_the_order_of_the_key() -> None:
+    other = Entity("other")
+    category = next(one.name for one in ANY.fields if isinstance(one, Category))
+    changed = replace(
+        ANY, fields=(*ANY.fields, other), windows=(Window("other", SECOND, (Switches(category),)),)
+    )
+    pair, window = aggregates.levels(changed)
+    assert pair.by == (ANY.key, "other")
+    assert pair.takes == {f"pair_values_{category}": f"COUNT(DISTINCT `{category}`)"}
+    assert window.by == ("other",)
+    assert window.reads == set(pair.makes)
