@@ -90,7 +90,7 @@ def measure(events: int, say: Say) -> dict[str, Any]:
 
 
 def _load(name: str, events: int, say: Say) -> list[Message]:
-    """Sound messages of an application (the baseline takes no others), ten a second in event time up to now."""
+    """Sound messages of an application (the baseline takes no others), ten a second in event time."""
     say(f"{name}: making {events} messages")
     now = datetime.now(UTC)
     source = Source(APPLICATIONS[name], seed=7, stretch=0, malformed_share=0)
