@@ -45,6 +45,8 @@ class Table(StrEnum):
     REJECTS = "rejects"
     """The dead letters: why each was refused, and its raw bytes."""
     PREDICTIONS = "predictions"
+    FEATURES = "features"
+    """What is remembered of an event's entities at its time: joins with `events` by source."""
 
 
 class ReplayHeader(StrEnum):
