@@ -130,6 +130,16 @@ def features_key(application: str) -> str:
     return f"millrace:{application}:features"
 
 
+def features_times_key(application: str) -> str:
+    """The event times of those rows, as a sorted set in milliseconds: which is newer, which has expired."""
+    return f"millrace:{application}:features:times"
+
+
+def features_report_key(application: str) -> str:
+    """How far the topic `features` was read, as JSON; changes only together with the rows."""
+    return f"millrace:{application}:features:report"
+
+
 def tally_key(application: str) -> str:
     """Counts of rows per topic and the offsets up to which they hold."""
     return f"millrace:{application}:tally"

@@ -129,6 +129,28 @@ class PredictAnswer(msgspec.Struct, frozen=True, kw_only=True):
     segment: Segment | None
 
 
+class FeatureValue(msgspec.Struct, frozen=True, kw_only=True):
+    """One feature of an entity; null where nothing is known of it."""
+
+    name: str
+    value: int | float | None
+    unit: str
+    help: str
+
+
+class FeaturesAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What is remembered of an entity as of its last timely event: nothing decays since then."""
+
+    application: str
+    entity: str
+    event_time: datetime
+    age_s: float
+    """Seconds since that event, now."""
+    source_partition: int
+    source_offset: int
+    features: list[FeatureValue]
+
+
 class HistoryAnswer(msgspec.Struct, frozen=True):
     """Score points, oldest first."""
 
