@@ -10,6 +10,7 @@ from fastapi.responses import Response
 
 from core.records import Answer, Segment, UpkeepReport
 from core.scenarios import Logged, Scenario
+from serving.features.report import Freshness
 
 
 class Json(Response):
@@ -34,6 +35,21 @@ class LearnerStatus(msgspec.Struct, frozen=True, kw_only=True):
     run_url: str | None = None
 
 
+class FeaturesStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the features of an application are, as their writer last said."""
+
+    rows: int
+    late: int
+    entities: int
+    """Whose latest features are held."""
+    newest_event_time: datetime | None
+    behind_s: float | None
+    """Seconds of event time between the newest event that the learner met and the newest feature row."""
+    freshness_s: Freshness | None
+    """From an event's arrival at the broker until its features could be read; null when none came of late."""
+    written: datetime | None
+
+
 class ApplicationStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How far an application's events have come."""
 
@@ -50,6 +66,7 @@ class ApplicationStatus(msgspec.Struct, frozen=True, kw_only=True):
     lag: int | None = None
     rate: float | None = None
     learner: LearnerStatus
+    features: FeaturesStatus | None = None
 
 
 class PartStatus(msgspec.Struct, frozen=True, kw_only=True):
