@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from core.declaration import Application, Number, leaves
 from core.windows import (
@@ -52,6 +53,15 @@ def features(application: Application) -> tuple[Feature, ...]:
     """Every feature in declared order; empty where nothing is remembered."""
     units = {path: leaf.unit for path, leaf in leaves(application) if isinstance(leaf, Number)}
     return tuple(one for windowed in application.windows for one in _of(windowed, units))
+
+
+def horizon(application: Application) -> timedelta:
+    """How long an entity without a new row is remembered: the longest window, after which nothing is in any.
+
+    A day where features are declared, but no window.
+    """
+    spans = [windowed.span for windowed in application.windows if isinstance(windowed, Window)]
+    return max(spans, default=timedelta(days=1))
 
 
 def _of(windowed: Windowed, units: dict[str, str]) -> Iterator[Feature]:

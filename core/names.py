@@ -45,6 +45,8 @@ class Table(StrEnum):
     REJECTS = "rejects"
     """The dead letters: why each was refused, and its raw bytes."""
     PREDICTIONS = "predictions"
+    FEATURES = "features"
+    """What is remembered of an event's entities at its time: joins with `events` by source."""
 
 
 class ReplayHeader(StrEnum):
@@ -126,6 +128,16 @@ def judged_key(application: str) -> str:
 def features_key(application: str) -> str:
     """The latest feature row of each entity: a hash, entity -> JSON as on the topic `features`."""
     return f"millrace:{application}:features"
+
+
+def features_times_key(application: str) -> str:
+    """The event times of those rows, as a sorted set in milliseconds: which is newer, which has expired."""
+    return f"millrace:{application}:features:times"
+
+
+def features_report_key(application: str) -> str:
+    """How far the topic `features` was read, as JSON; changes only together with the rows."""
+    return f"millrace:{application}:features:report"
 
 
 def tally_key(application: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core import names
+from core import features, names
 from core.declaration import (
     Application,
     Classification,
@@ -117,6 +117,30 @@ def predictions_schema(application: Application) -> pa.Schema:
     )
 
 
+def features_schema(application: Application) -> pa.Schema:
+    """A row of the Delta table `features`: a message of the topic `features` and its day.
+
+    Counts are int64, all other features float64; every feature is null where `late` is true.
+    """
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            (features.KEY, pa.string()),
+            (names.SOURCE_PARTITION, pa.int32()),
+            (names.SOURCE_OFFSET, pa.int64()),
+            (features.EVENT_TIME, pa.timestamp("us", tz="UTC")),
+            *(
+                (one.name, pa.int64() if one.integer else pa.float64())
+                for one in features.features(application)
+            ),
+            (features.LATE, pa.bool_()),
+            (features.AGE, pa.float64()),
+            (names.EVENT_DATE, pa.date32()),
+        ]
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class TableSpec:
     """One of the Delta tables that every application has, and the topic that fills it."""
@@ -143,6 +167,7 @@ TABLES = (
         lambda _: "event_time",
         once=True,
     ),
+    TableSpec(names.Table.FEATURES, names.Stream.FEATURES, features_schema, lambda _: features.EVENT_TIME),
 )
 """Every table that the job `lakehouse` fills."""
 

@@ -3,6 +3,7 @@
     <app>.valid       (committed only) -> commit (vectorised) -> Delta table <app>/events
     <app>.dlq         (committed only) -> commit              -> Delta table <app>/rejects
     <app>.predictions                  -> commit              -> Delta table <app>/predictions
+    <app>.features    (committed only) -> commit              -> Delta table <app>/features
                                                              `-> nowhere: the commit was the sink
 
 One job for all applications and tables (`core.schemas.TABLES`). A batch is one commit; it is finished before

@@ -2,10 +2,15 @@
 
     topic events: end offsets --.
     Delta: events, rejects -----+-> per partition: produced, valid, rejected, delta, missing, duplicates
+    Delta: features ------------'   features, feature_duplicates
 
 Producers write without transactions, so the offsets of `events` are dense: each one below the end is an
 event, and must stand in exactly one of the tables by its (source_partition, source_offset). What retention
 has dropped from the topic still counts.
+
+Every valid event gets one row in `features`, once event time has passed it. How many have none yet says
+nothing about exactness: the job may not run, and the last second of a silent stream waits for the next event.
+A second row of the same event does.
 """
 
 from __future__ import annotations
@@ -58,6 +63,10 @@ class PartitionAudit:
     """In neither table, while later ones are."""
     duplicates: int
     """Rows more than one per event, over both tables."""
+    features: int = 0
+    """Distinct ones of the valid events in the table `features`."""
+    feature_duplicates: int = 0
+    """Rows more than one per event there."""
     gaps: tuple[tuple[int, int], ...] = ()
     """The first runs of missing offsets: from, up to and with."""
     repeated: tuple[int, ...] = ()
@@ -66,11 +75,14 @@ class PartitionAudit:
     @property
     def exact(self) -> bool:
         """Nothing lost, nothing twice; what is in flight is neither."""
-        return not (self.missing or self.duplicates)
+        return not (self.missing or self.duplicates or self.feature_duplicates)
 
 
-def compare(end: int, events: Offsets, rejects: Offsets) -> PartitionAudit:
-    """Audits one partition whose topic ends at `end`, from the offsets of the two tables' rows.
+_NONE: Offsets = np.empty(0, dtype=np.int64)
+
+
+def compare(end: int, events: Offsets, rejects: Offsets, features: Offsets = _NONE) -> PartitionAudit:
+    """Audits one partition whose topic ends at `end`, from the offsets of the tables' rows.
 
     Rows at or beyond `end` came after the call and are left out, unless they stand there twice.
     """
@@ -81,6 +93,7 @@ def compare(end: int, events: Offsets, rejects: Offsets) -> PartitionAudit:
     edges = np.concatenate(([-1], known))
     holes = np.nonzero(np.diff(edges) > 1)[0]
     last = int(edges[-1])
+    measured = np.sort(features)
     return PartitionAudit(
         produced=end,
         valid=int(_distinct(np.sort(events[events < end])).size),
@@ -89,6 +102,8 @@ def compare(end: int, events: Offsets, rejects: Offsets) -> PartitionAudit:
         in_flight=end - 1 - last,
         missing=last + 1 - int(known.size),
         duplicates=int(twice.sum()),
+        features=int(np.intersect1d(measured, events[events < end]).size),
+        feature_duplicates=int((measured[1:] == measured[:-1]).sum()),
         gaps=tuple((int(edges[n]) + 1, int(edges[n + 1]) - 1) for n in holes[:SHOWN]),
         repeated=tuple(_distinct(rows[1:][twice])[:SHOWN].tolist()),
     )
@@ -98,12 +113,14 @@ def _distinct(ordered: Offsets) -> Offsets:
     return ordered[np.concatenate(([True], ordered[1:] != ordered[:-1]))] if len(ordered) else ordered
 
 
-def audit_application(ends: Mapping[int, int], events: Keys, rejects: Keys) -> dict[int, PartitionAudit]:
+def audit_application(
+    ends: Mapping[int, int], events: Keys, rejects: Keys, features: Keys | None = None
+) -> dict[int, PartitionAudit]:
     """Audits every partition; one that only a table knows has an end of 0, so all its rows are too many."""
-    none = np.empty(0, dtype=np.int64)
+    measured = features or {}
     return {
-        p: compare(ends.get(p, 0), events.get(p, none), rejects.get(p, none))
-        for p in sorted({*ends, *events, *rejects})
+        p: compare(ends.get(p, 0), *(keys.get(p, _NONE) for keys in (events, rejects, measured)))
+        for p in sorted({*ends, *events, *rejects, *measured})
     }
 
 
@@ -155,10 +172,11 @@ def audit(settings: Settings, wait: float) -> Audits:
     found: Audits = {}
 
     def look(name: str) -> bool:
+        features = table_keys(settings.lake_uri, name, Table.FEATURES)
         # Rejects first: an event that is in flight then is at most seen later, never in neither table.
         rejects = table_keys(settings.lake_uri, name, Table.REJECTS)
         events = table_keys(settings.lake_uri, name, Table.EVENTS)
-        found[name] = audit_application(ends[name], events, rejects)
+        found[name] = audit_application(ends[name], events, rejects, features)
         return not any(one.missing or one.in_flight for one in found[name].values())
 
     _until(look, list(APPLICATIONS), wait)
@@ -190,15 +208,22 @@ def report(audits: Audits, waited: bool) -> dict[str, Any]:
     }
 
 
-COUNTS = ("produced", "valid", "rejected", "delta", "in_flight", "missing", "duplicates")
+COUNTS = (
+    *("produced", "valid", "rejected", "delta", "in_flight", "missing", "duplicates"),
+    *("features", "feature_duplicates"),
+)
+
+
+def _width(name: str) -> int:
+    return max(10, len(name))
 
 
 def lines(audits: Audits) -> Iterator[str]:
     """The report for people."""
-    yield f"{'application':<12} {'partition':>9} " + " ".join(f"{name:>10}" for name in COUNTS)
+    yield f"{'application':<12} {'partition':>9} " + " ".join(f"{name:>{_width(name)}}" for name in COUNTS)
     for name, partitions in audits.items():
         for partition, one in partitions.items():
-            counts = " ".join(f"{getattr(one, field):>10}" for field in COUNTS)
+            counts = " ".join(f"{getattr(one, field):>{_width(field)}}" for field in COUNTS)
             yield f"{name:<12} {partition:>9} {counts}"
             for first, last in one.gaps:
                 yield f"{'':<22} missing: offsets {first} to {last}"

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 
 from core.records import Answer, Segment, UpkeepReport
 from core.scenarios import Logged, Scenario
+from serving.features.report import Freshness
 
 
 class Json(Response):
@@ -34,6 +35,21 @@ class LearnerStatus(msgspec.Struct, frozen=True, kw_only=True):
     run_url: str | None = None
 
 
+class FeaturesStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the features of an application are, as their writer last said."""
+
+    rows: int
+    late: int
+    entities: int
+    """Whose latest features are held."""
+    newest_event_time: datetime | None
+    behind_s: float | None
+    """Seconds of event time between the newest event that the learner met and the newest feature row."""
+    freshness_s: Freshness | None
+    """From an event's arrival at the broker until its features could be read; null when none came of late."""
+    written: datetime | None
+
+
 class ApplicationStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How far an application's events have come."""
 
@@ -50,6 +66,7 @@ class ApplicationStatus(msgspec.Struct, frozen=True, kw_only=True):
     lag: int | None = None
     rate: float | None = None
     learner: LearnerStatus
+    features: FeaturesStatus | None = None
 
 
 class PartStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +144,28 @@ class PredictAnswer(msgspec.Struct, frozen=True, kw_only=True):
     snapshot_age_s: float
     latency_ms: float
     segment: Segment | None
+
+
+class FeatureValue(msgspec.Struct, frozen=True, kw_only=True):
+    """One feature of an entity; null where nothing is known of it."""
+
+    name: str
+    value: int | float | None
+    unit: str
+    help: str
+
+
+class FeaturesAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What is remembered of an entity as of its last timely event: nothing decays since then."""
+
+    application: str
+    entity: str
+    event_time: datetime
+    age_s: float
+    """Seconds since that event, now."""
+    source_partition: int
+    source_offset: int
+    features: list[FeatureValue]
 
 
 class HistoryAnswer(msgspec.Struct, frozen=True):

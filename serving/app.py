@@ -13,11 +13,13 @@ from core.applications import APPLICATIONS
 from core.connect import redis, supervisor
 from core.settings import Settings, SettingsError
 from serving import docs, openapi, problems
+from serving.collectors import FeatureCollector, UpkeepCollector
 from serving.live_models import LiveModels
 from serving.meters import Meters
 from serving.middleware import Envelope, is_loopback
 from serving.predict import Predictor
 from serving.readings import Reading
+from serving.reports import Reports
 from serving.routes import health, incremental, monitoring, scenarios, sql, status
 from serving.services import Services
 from serving.sql.job import TABLE, TABLES
@@ -65,10 +67,15 @@ def _services(settings: Settings) -> Services:
         name: {known: LakeTable(app, settings.lake_uri, table) for known, table in TABLES.items()}
         for name, app in APPLICATIONS.items()
     }
+    store = redis.client(settings.redis.url, timeout_seconds=1.0, retries=1)
+    reports = Reports(store, lambda: live.away)
+    for collector in (FeatureCollector(reports), UpkeepCollector(reports)):
+        meters.registry.register(collector)
     return Services(
         settings=settings,
         meters=meters,
-        redis=redis.client(settings.redis.url, timeout_seconds=1.0, retries=1),
+        redis=store,
+        reports=reports,
         live=live,
         predictor=Predictor(live, meters),
         tally=Tally(settings),

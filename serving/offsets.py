@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from core.applications import APPLICATIONS
 from core.connect import kafka
 from core.names import Stream, topic
-from serving.ledger import COUNTED, Book, Ledger
+from serving.ledger import Book
 
 if TYPE_CHECKING:
     from confluent_kafka import TopicPartition
@@ -39,31 +39,30 @@ class LogReader:
         ends = self._offsets(partitions, OffsetSpec.latest())
         return {name: sum(ends[name, p] for p in found) for name, found in partitions.items()}
 
-    def start(self, ledgers: Mapping[str, Ledger]) -> list[TopicPartition]:
-        """Brings the ledgers in line with the log and returns where to go on reading."""
+    def start(self, books: Mapping[str, Book]) -> list[TopicPartition]:
+        """Brings the books, by topic, in line with the log and returns where to go on reading."""
         from confluent_kafka import TopicPartition
         from confluent_kafka.admin import OffsetSpec
 
-        partitions = self._partitions(COUNTED)
+        partitions = self._partitions(books)
         first = self._offsets(partitions, OffsetSpec.earliest())
         last = self._offsets(partitions, OffsetSpec.latest())
         ids = self._ids(partitions)
         found = []
-        for name in COUNTED:
-            book = _book(ledgers, name)
+        for name, book in books.items():
             numbers = partitions.get(name, ())
             book.begin(ids.get(name, ""), {p: (first[name, p], last[name, p]) for p in numbers})
             found += [TopicPartition(name, p, at) for p, at in book.offsets.items()]
         return found
 
-    def changed(self, ledgers: Mapping[str, Ledger]) -> bool:
+    def changed(self, books: Mapping[str, Book]) -> bool:
         """Whether topics or partitions have come, gone, or been made anew since `start`."""
-        partitions = self._partitions(COUNTED)
+        partitions = self._partitions(books)
         ids = self._ids(partitions)
         return any(
-            set(partitions.get(name, ())) != _book(ledgers, name).offsets.keys()
-            or (name in ids and ids[name] != _book(ledgers, name).topic_id)
-            for name in COUNTED
+            set(partitions.get(name, ())) != book.offsets.keys()
+            or (name in ids and ids[name] != book.topic_id)
+            for name, book in books.items()
         )
 
     def _partitions(self, wanted: Iterable[str]) -> dict[str, list[int]]:
@@ -107,8 +106,3 @@ class LogReader:
             return {name: str(f.result(timeout=2 * ANSWER_SECONDS).topic_id) for name, f in futures.items()}
         except (KafkaException, TimeoutError):
             return {}
-
-
-def _book(ledgers: Mapping[str, Ledger], name: str) -> Book:
-    application, stream = COUNTED[name]
-    return ledgers[application].books[stream]

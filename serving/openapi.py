@@ -21,6 +21,7 @@ _ANSWERS = (
     shapes.ReadyAnswer,
     shapes.LiveAnswer,
     shapes.PredictAnswer,
+    shapes.FeaturesAnswer,
     shapes.HistoryAnswer,
     shapes.PredictionsAnswer,
     shapes.QueryAnswer,

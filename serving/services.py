@@ -13,6 +13,7 @@ from serving.live_models import LiveModels
 from serving.meters import Meters
 from serving.predict import Predictor
 from serving.readings import Reading
+from serving.reports import Reports
 from serving.sql.workers import Workers
 from serving.tables import LakeTable, TableState
 from serving.tally import Tally
@@ -31,6 +32,7 @@ class Services:
     live: LiveModels
     predictor: Predictor
     tally: Tally
+    reports: Reports
     tables: dict[str, dict[str, LakeTable]]
     """Application -> the name in queries -> table."""
     lake: dict[str, Reading[TableState]]

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import msgspec
-
 from core import names
 from core.applications import APPLICATIONS
-from core.records import LearnerReport, UpkeepReport, state_now
+from core.records import LearnerReport, state_now
 from core.settings import Settings
 from serving.answers import (
     ApplicationStatus,
+    FeaturesStatus,
     LearnerStatus,
     LiveAnswer,
     PartStatus,
@@ -22,6 +21,7 @@ from serving.answers import (
     ReadyPart,
     StatusAnswer,
 )
+from serving.features.report import Report
 from serving.live_models import View
 from serving.readings import Away
 from serving.services import Services
@@ -32,14 +32,17 @@ def status(services: Services) -> StatusAnswer:
     """What is known now. Blocks for the lake and the supervisor, each at most its limit."""
     now = datetime.now(UTC)
     away: dict[str, str] = {}
+    features = services.reports.features()
     if services.live.away:
         away["redis"] = services.live.away
     if services.tally.away:
         away["broker"] = services.tally.away
     return StatusAnswer(
-        applications={name: _application(services, name, now, away) for name in APPLICATIONS},
+        applications={
+            name: _application(services, name, now, away, features.get(name)) for name in APPLICATIONS
+        },
         parts=_parts(services, away),
-        upkeep=_upkeep(services),
+        upkeep=services.reports.upkeep(),
         time=now,
         away=away,
     )
@@ -86,7 +89,9 @@ def run_url(settings: Settings, report: LearnerReport) -> str | None:
     return f"{settings.mlflow.url.rstrip('/')}/#/runs/{report.run_id}"
 
 
-def _application(services: Services, name: str, now: datetime, away: dict[str, str]) -> ApplicationStatus:
+def _application(
+    services: Services, name: str, now: datetime, away: dict[str, str], features: Report | None
+) -> ApplicationStatus:
     counts, view = services.tally.counts(name), services.live.view(name)
     rows = version = None
     try:
@@ -110,6 +115,21 @@ def _application(services: Services, name: str, now: datetime, away: dict[str, s
         lag=report.lag if report else None,
         rate=report.rate if report else None,
         learner=_learner(services, view, report, now),
+        features=_features(features, report.clock if report else None, now) if features else None,
+    )
+
+
+def _features(found: Report, clock: datetime | None, now: datetime) -> FeaturesStatus:
+    newest = found.newest_event_time
+    behind = max(0.0, (clock - newest).total_seconds()) if clock and newest else None
+    return FeaturesStatus(
+        rows=found.book.rows,
+        late=found.late,
+        entities=found.entities,
+        newest_event_time=newest,
+        behind_s=behind if behind is None else round(behind, 3),
+        freshness_s=found.freshness(now.timestamp()),
+        written=found.written,
     )
 
 
@@ -142,18 +162,6 @@ def _parts(services: Services, away: dict[str, str]) -> dict[str, PartStatus]:
         name: PartStatus(state=p.state, pid=p.pid, rss_mb=p.rss_mb, since=p.since, error=p.error)
         for name, p in found.items()
     }
-
-
-def _upkeep(services: Services) -> UpkeepReport | None:
-    from redis.exceptions import RedisError
-
-    if services.live.away:
-        return None
-    try:
-        text = services.redis.get(names.upkeep_key())
-    except (RedisError, OSError):
-        return None
-    return msgspec.json.decode(text, type=UpkeepReport) if isinstance(text, bytes) else None
 
 
 def _lake(services: Services) -> ReadyPart:

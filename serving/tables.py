@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from core import names
 from core.declaration import Application, Field, Group, Number, Place
+from core.features import AGE, KEY, LATE, Feature, features
 from core.schemas import TableSpec, table_spec
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class Column:
 def columns(application: Application, spec: TableSpec) -> list[Column]:
     """The columns of a table, in order."""
     about = {field.name: "; ".join(_about(field)) for field in application.fields}
+    about |= {one.name: _measured(one) for one in features(application)}
     about |= _ABOUT | {
         names.EVENT_DATE: f"UTC day of {spec.time(application)}; the table is partitioned by it"
     }
@@ -116,7 +118,14 @@ _ABOUT = {
     "probability": "Of the positive class",
     "threshold": "From which on the answer was positive",
     "asked_at": "When the model was asked",
+    KEY: "The entity",
+    LATE: "It came behind the watermark: it is in no window, and its features are null",
+    AGE: "How old the event was when its features were computed, in s",
 }
+
+
+def _measured(feature: Feature) -> str:
+    return f"{feature.help}; {feature.unit}" if feature.unit else feature.help
 
 
 def _about(field: Field) -> Iterator[str]:

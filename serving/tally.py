@@ -119,7 +119,7 @@ class Tally:
         self._broker_back()
         self._counts = {name: Counts(produced=ends.get(topic(name, Stream.EVENTS))) for name in APPLICATIONS}
         self._ledgers = {name: _load(redis, name) for name in APPLICATIONS}
-        start = reader.start(self._ledgers)
+        start = reader.start(self._books())
         consumer = kafka.consumer(
             self._broker,
             names.consumer_group("tally", "all"),
@@ -143,7 +143,7 @@ class Tally:
                 self._save(redis)
                 saved = now
             if now - looked >= LOOK_SECONDS:
-                if reader.changed(self._ledgers):
+                if reader.changed(self._books()):
                     raise Again("topics have changed")
                 looked = now
 
@@ -168,6 +168,9 @@ class Tally:
             raise Again(error.str())
         else:
             log.debug("tally reads on", error=error.str())
+
+    def _books(self) -> dict[str, Book]:
+        return {name: self._ledgers[app].books[stream] for name, (app, stream) in COUNTED.items()}
 
     def _book_of(self, message: Message) -> tuple[Book, Stream]:
         application, stream = COUNTED[message.topic() or ""]

@@ -153,6 +153,12 @@ ECCI = Application(
             "FROM data WHERE product_id IS NOT NULL\n"
             "GROUP BY product_id ORDER BY purchases DESC LIMIT 20",
         ),
+        Query(
+            "Interactions with their features",
+            "SELECT d.*, f.* EXCLUDE (key, source_partition, source_offset, event_time, event_date)\n"
+            "FROM data d JOIN features f USING (source_partition, source_offset)\n"
+            "ORDER BY f.event_time DESC LIMIT 100",
+        ),
         Query("Row count", 'SELECT count(*) AS "rows" FROM data'),
     ),
 )

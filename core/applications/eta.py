@@ -117,6 +117,12 @@ ETA = Application(
             "SELECT vehicle_type, count(*) AS trips, round(avg(estimated_distance_km), 2) AS mean_km\n"
             "FROM data GROUP BY vehicle_type ORDER BY trips DESC",
         ),
+        Query(
+            "Trips with their features",
+            "SELECT d.*, f.* EXCLUDE (key, source_partition, source_offset, event_time, event_date)\n"
+            "FROM data d JOIN features f USING (source_partition, source_offset)\n"
+            "ORDER BY f.event_time DESC LIMIT 100",
+        ),
         Query("Row count", 'SELECT count(*) AS "rows" FROM data'),
     ),
 )

@@ -93,6 +93,12 @@ TFD = Application(
             "SELECT transaction_type, count(*) AS payments, round(avg(amount), 2) AS mean_amount\n"
             "FROM data GROUP BY transaction_type ORDER BY payments DESC",
         ),
+        Query(
+            "Payments with their features",
+            "SELECT d.*, f.* EXCLUDE (key, source_partition, source_offset, event_time, event_date)\n"
+            "FROM data d JOIN features f USING (source_partition, source_offset)\n"
+            "ORDER BY f.event_time DESC LIMIT 100",
+        ),
         Query("Row count", 'SELECT count(*) AS "rows" FROM data'),
     ),
 )

@@ -18,6 +18,7 @@ def programs(settings: Settings) -> list[Program]:
         flink.keeper(settings),
         *(learner(name) for name in APPLICATIONS),
         upkeep(),
+        latest_features(),
         serving(settings),
         dashboard(settings),
         *(producer(name) for name in APPLICATIONS),
@@ -39,6 +40,11 @@ def producer(application: str) -> Program:
 def upkeep() -> Program:
     """Compaction, checkpoints and vacuum of the tables. The application's environment: it needs no Flink."""
     return Program("upkeep", [str(APP_PYTHON), "-m", "flink_jobs", "upkeep"])
+
+
+def latest_features() -> Program:
+    """Keeps the latest features of every entity in Redis."""
+    return Program("latest-features", [str(APP_PYTHON), "-m", "serving.features"])
 
 
 def serving(settings: Settings) -> Program:

@@ -130,6 +130,8 @@ CHECKS: dict[str, Check] = {
     "serving": serving,
     "ui": ui,
     **{f"learner-{name}": partial(learner, application=name) for name in APPLICATIONS},
+    # It waits for rows; how far it is stands in the API's status.
+    "latest-features": _always,
     # It has nothing to wait for; its last round stands in the API's status.
     "upkeep": _always,
     # A producer that runs is ready: what it delivers shows in the counts.

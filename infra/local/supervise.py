@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -177,8 +178,10 @@ def orphans(settings: Settings) -> list[psutil.Process]:
 def _end_orphans(settings: Settings) -> list[str]:
     left = orphans(settings)
     for process in left:
-        process.terminate()
+        with suppress(psutil.NoSuchProcess):  # it may end between the look and the signal
+            process.terminate()
     _, stubborn = psutil.wait_procs(left, timeout=10)
     for process in stubborn:
-        process.kill()
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
     return [f"process {process.pid}" for process in left]

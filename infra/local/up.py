@@ -90,7 +90,7 @@ def _start(settings: Settings, steps: Steps) -> None:
 def _start_the_rest(settings: Settings, steps: Steps, history: History, began: float) -> None:
     """What needs the topics: jobs and learners first, since they take longest to have something to show."""
     learners = [f"learner-{name}" for name in APPLICATIONS]
-    supervise.start(settings, "flink-jobs", *learners)
+    supervise.start(settings, "flink-jobs", "latest-features", *learners)
     began_history = time.time()
     _wait(settings, steps, ["jobmanager", "taskmanager", "flink-jobs"], began)
     supervise.start(settings, "serving", "ui")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -10,9 +11,21 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from core import names
-from serving.answers import HistoryAnswer, Json, LiveAnswer, PredictAnswer, PredictionsAnswer
+from core.declaration import Application
+from core.features import features, horizon
+from core.windows import span_name
+from serving.answers import (
+    FeaturesAnswer,
+    FeatureValue,
+    HistoryAnswer,
+    Json,
+    LiveAnswer,
+    PredictAnswer,
+    PredictionsAnswer,
+)
+from serving.features.reader import Latest, latest
 from serving.openapi import PREDICT_BODY, answers
-from serving.problems import Problem, application_named
+from serving.problems import FieldError, Problem, application_named
 from serving.services import Services, Serving
 from serving.status import live
 
@@ -74,6 +87,40 @@ def read_predictions(
     for one, truth in zip(found, truths, strict=True):
         one["truth"] = None if truth is None else msgspec.json.decode(truth)
     return Json(PredictionsAnswer(found))
+
+
+@router.get(
+    "/{application}/features/{entity:path}", responses=answers(FeaturesAnswer, 404, 503), response_model=None
+)
+def read_features(application: str, entity: str, services: Serving) -> Response:
+    """The latest windowed features of an entity (a value of the application's key), as of its last event."""
+    found = application_named(application)
+    known: Latest | None = _asked(services, lambda redis: latest(redis, found, entity))
+    if known is None:
+        detail = f"no features of {found.key} {entity!r} are held: {_unheld(found)}"
+        raise Problem(HTTPStatus.NOT_FOUND, detail, [FieldError("entity", detail)])
+    return Json(
+        FeaturesAnswer(
+            application=found.name,
+            entity=entity,
+            event_time=known.event_time,
+            age_s=round(known.age_s(datetime.now(UTC)), 3),
+            source_partition=known.source_partition,
+            source_offset=known.source_offset,
+            features=[
+                FeatureValue(name=one.name, value=known.values[one.name], unit=one.unit, help=one.help)
+                for one in features(found)
+            ],
+        )
+    )
+
+
+def _unheld(application: Application) -> str:
+    if not application.windows:
+        return f"{application.name} declares none"
+    return (
+        f"it was never seen, not within {span_name(horizon(application))}, or the job features does not run"
+    )
 
 
 def thinned(items: list[Any], most: int) -> list[Any]:

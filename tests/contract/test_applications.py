@@ -71,6 +71,7 @@ def test_names_are_what_they_were() -> None:
         "x/events",
         "x/rejects",
         "x/predictions",
+        "x/features",
     ]
     assert list(names.Job) == ["ingest", "lakehouse", "features"]
     assert list(APPLICATIONS) == ["tfd", "eta", "ecci"]

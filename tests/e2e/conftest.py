@@ -16,14 +16,15 @@ SETTINGS = {
     "MILLRACE_PRODUCERS__RATE": "5",
     "MILLRACE_PRODUCERS__MALFORMED_SHARE": "0.02",
     "MILLRACE_LEARNERS__SNAPSHOT_SECONDS": "2",
+    "MILLRACE_FLINK__JOBS": "ingest,lakehouse,features",
 }
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack(tmp_path_factory.mktemp("stack"), SETTINGS)
-    started = stack.local("up", "--detach")
     try:
+        started = stack.local("up", "--detach")
         assert started.returncode == 0, started.stdout + started.stderr
         assert "Ready after" in started.stdout
         yield stack

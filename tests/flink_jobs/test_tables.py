@@ -10,11 +10,13 @@ from typing import Any
 import msgspec
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
 from core.applications import APPLICATIONS
 from core.declaration import Application, Classification, Clustering
+from core.features import features
 from core.names import SOURCE_OFFSET, SOURCE_PARTITION, Table
 from core.records import Prediction
 from core.schemas import TABLES, table_spec
@@ -172,3 +174,36 @@ def test_every_table_ends_with_its_day(application: Application) -> None:
         assert schema.names[-1] == "event_date"
         assert spec.time(application) in schema.names
         assert {SOURCE_PARTITION, SOURCE_OFFSET} <= set(schema.names)
+
+
+def measured(application: Application, offset: int, time: str, *, late: bool = False) -> bytes:
+    """A message of the topic `features`, as Flink writes it."""
+    row: dict[str, Any] = {"key": "someone", SOURCE_PARTITION: 1, SOURCE_OFFSET: offset, "event_time": time}
+    for n, one in enumerate(features(application)):
+        row[one.name] = None if late else n if one.integer else n + 0.5
+    return msgspec.json.encode(row | {"late": late, "age_s": 1.25e-3})
+
+
+@EVERY
+def test_features_are_typed_and_null_on_late_rows(application: Application, tmp_path: Path) -> None:
+    commit = commit_map(tmp_path, application, Table.FEATURES)
+    late = measured(application, 8, "2026-05-04T00:00:00Z", late=True)
+    send(commit, 0, [late, measured(application, 7, "2026-05-03T23:59:59.123Z")])
+    send(commit, 1, [measured(application, 7, "2026-05-03T23:59:59.123Z")])
+    timely, behind = rows(commit)
+    assert timely.pop("event_date") == date(2026, 5, 3)
+    assert timely.pop("event_time") == datetime(2026, 5, 3, 23, 59, 59, 123_000, tzinfo=UTC)
+    assert (timely["key"], timely["source_partition"], timely["source_offset"]) == ("someone", 1, 7)
+    assert (timely["late"], timely["age_s"]) == (False, 0.00125)
+    assert behind["late"] is True
+    for n, one in enumerate(features(application)):
+        assert timely[one.name] == (n if one.integer else n + 0.5)
+        assert type(timely[one.name]) is (int if one.integer else float)
+        assert behind[one.name] is None
+
+
+def test_a_feature_that_the_declaration_does_not_have_is_an_error(tmp_path: Path) -> None:
+    commit = commit_map(tmp_path, ANY, Table.FEATURES)
+    row = measured(ANY, 0, "2026-05-04T00:00:00Z").replace(b'{"key"', b'{"surprise":1,"key"')
+    with pytest.raises(pa.ArrowInvalid, match="unexpected field"):
+        send(commit, 0, [row])

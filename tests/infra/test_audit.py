@@ -112,6 +112,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in APPLICATIONS:
         write(lake, name, Table.EVENTS, [(0, n) for n in range(9)])
         write(lake, name, Table.REJECTS, [(0, 9)])
+        write(lake, name, Table.FEATURES, [(0, n) for n in range(7)])
     monkeypatch.setattr(auditing, "end_offsets", lambda url, name: {0: 10})
     monkeypatch.setattr(auditing, "load", lambda: Settings(var=tmp_path))
     return lake
@@ -131,6 +132,7 @@ def test_the_command_ends_with_0_when_all_is_exact(stack: Path, capsys: pytest.C
     for name in APPLICATIONS:
         total = body["applications"][name]["total"]
         assert (total["produced"], total["valid"], total["rejected"], total["delta"]) == (10, 9, 1, 9)
+        assert (total["features"], total["feature_duplicates"]) == (7, 0)
 
 
 def test_the_command_ends_with_1_and_names_what_is_wrong(
@@ -149,6 +151,18 @@ def test_the_command_ends_with_1_and_names_what_is_wrong(
     assert "NOT exact" in out
 
 
+def test_features_may_be_behind_but_never_twice(stack: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, *_ = APPLICATIONS
+    write(stack, first, Table.FEATURES, [(0, 9), (3, 5)])
+    code, out = run(capsys)
+    assert code == 0
+    assert json.loads(out)["applications"][first]["total"]["features"] == 7, "only those of valid events"
+    write(stack, first, Table.FEATURES, [(0, 6)])
+    code, out = run(capsys)
+    assert code == 1
+    assert json.loads(out)["applications"][first]["partitions"]["0"]["feature_duplicates"] == 1
+
+
 def test_it_waits_for_what_is_on_its_way(
     stack: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,7 +173,7 @@ def test_it_waits_for_what_is_on_its_way(
     def later(lake: str, application: str, table: Table) -> auditing.Keys:
         nonlocal looks
         looks += 1
-        if looks == 8:
+        if looks == 4 * len(APPLICATIONS):
             for name in APPLICATIONS:
                 write(stack, name, Table.EVENTS, [(0, 10)])
         return real(lake, application, table)

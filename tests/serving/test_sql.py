@@ -13,11 +13,12 @@ import pytest
 
 from core import settings as all_settings
 from core.applications import APPLICATIONS
+from core.features import features
 from core.names import EVENT_DATE
 from tests.serving import hostile
 from tests.serving.conftest import Api, eventually, make_settings, serving
 from tests.serving.models import CLASSIFIER
-from tests.serving.rows import append, day, table_uri
+from tests.serving.rows import append, append_features, day, table_uri
 
 NAME = CLASSIFIER.name
 ROWS = 60
@@ -30,6 +31,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("state") / "lake"
     append(folder, CLASSIFIER, range(40))
     append(folder, CLASSIFIER, range(40, ROWS))
+    append_features(folder, CLASSIFIER, range(ROWS))
     return folder
 
 
@@ -87,7 +89,7 @@ def test_the_partition_column_is_there_and_typed(api: Api) -> None:
 
 def test_all_columns_come_as_declared(api: Api, lake: Path) -> None:
     body = answer(api, "SELECT * FROM data ORDER BY source_offset", limit=1)
-    [table] = api.get(f"/api/v1/sql/{NAME}/schema").json()["tables"]
+    table, _ = api.get(f"/api/v1/sql/{NAME}/schema").json()["tables"]
     assert [(c["name"], c["type"].replace('"', "")) for c in table["columns"]] == [
         (c["name"], c["type"].replace('"', "")) for c in body["columns"]
     ]
@@ -97,11 +99,15 @@ def test_all_columns_come_as_declared(api: Api, lake: Path) -> None:
 
 
 def test_the_schema_says_what_columns_mean(api: Api) -> None:
-    [table] = api.get(f"/api/v1/sql/{NAME}/schema").json()["tables"]
+    table, measured = api.get(f"/api/v1/sql/{NAME}/schema").json()["tables"]
     assert (table["name"], table["rows"], table["version"]) == ("data", ROWS, 1)
     help_of = {column["name"]: column["help"] for column in table["columns"]}
     for field in CLASSIFIER.fields:
         assert field.help in help_of[field.name]
+    assert (measured["name"], measured["rows"]) == ("features", ROWS)
+    help_of = {column["name"]: column["help"] for column in measured["columns"]}
+    for one in features(CLASSIFIER):
+        assert help_of[one.name] == (f"{one.help}; {one.unit}" if one.unit else one.help)
 
 
 def test_every_template_runs(api: Api, lake: Path) -> None:

@@ -14,8 +14,10 @@ from core.declaration import Clustering
 from core.names import history_key, judged_key, recent_key, truths_key, upkeep_key
 from core.records import TableFigures, UpkeepReport
 from serving import tally as tallies
+from serving.features.store import FeatureStore, Letter
 from serving.predict import _segment
 from tests.serving.conftest import Api, eventually, make_settings, serving
+from tests.serving.feature_rows import START, letter, message
 from tests.serving.models import CLASSIFIER, learned, put_report, put_snapshot
 from tests.serving.rows import append
 
@@ -156,3 +158,61 @@ def test_the_upkeep_tells_how_large_the_tables_are(api: Api, redis: Redis) -> No
     upkeep = api.get("/api/v1/status").json()["upkeep"]
     assert upkeep["tables"][f"{NAME}/events"] == {"version": 7, "files": 3, "bytes": 1000, "rows": 50}
     assert upkeep["errors"] == {}
+
+
+def sample(api: Api, name: str, **labels: str) -> float | None:
+    """A sample of what Prometheus would read."""
+    return api.services.meters.registry.get_sample_value(name, labels)
+
+
+def test_features_show_in_status_and_metrics(api: Api, redis: Redis) -> None:
+    store = FeatureStore(redis, CLASSIFIER)
+    store.load()
+    now = time.time()
+    days_ago = message(CLASSIFIER, "old", 0, age_s=9 * 86_400.0)
+    store.write([Letter(0, 0, b"old", days_ago), letter(CLASSIFIER, 1, "a", 60)])
+    store.report.sampled(now, 2.25)
+    store.write([letter(CLASSIFIER, 2, "a", 90, late=True)])
+    put_report(redis, NAME, clock=START + timedelta(seconds=75))
+    api.services.live.poll(redis)
+    status = api.get("/api/v1/status").json()["applications"]
+    known = status[NAME]["features"]
+    assert (known["rows"], known["late"], known["entities"], known["behind_s"]) == (3, 1, 2, 15.0)
+    assert known["newest_event_time"] == "2026-11-01T00:01:00Z"
+    assert known["freshness_s"] == {"p50": 2.25, "p95": 2.25, "samples": 1}, "history does not count as stale"
+    assert {one["features"] for name, one in status.items() if name != NAME} == {None}
+
+    assert sample(api, "millrace_feature_rows_total", application=NAME, late="false") == 2
+    assert sample(api, "millrace_feature_rows_total", application=NAME, late="true") == 1
+    buckets = {
+        bound: sample(api, "millrace_feature_age_seconds_bucket", application=NAME, le=bound)
+        for bound in ("0.5", "1.0", "604800.0", "+Inf")
+    }
+    assert buckets == {"0.5": 0, "1.0": 2, "604800.0": 2, "+Inf": 3}
+    assert sample(api, "millrace_feature_delay_seconds_sum", application=NAME) == 2.25
+    assert sample(api, "millrace_feature_delay_seconds_bucket", application=NAME, le="2.0") == 0
+    newest = sample(api, "millrace_feature_event_time_seconds", application=NAME)
+    assert newest == (START + timedelta(seconds=60)).timestamp()
+    assert (sample(api, "millrace_feature_report_age_seconds", application=NAME) or 99) < 60
+    assert "millrace_feature_age_seconds_bucket" in api.get("/metrics").text
+
+
+def test_upkeep_shows_in_metrics(api: Api, redis: Redis) -> None:
+    api.services.live.poll(redis)
+    assert "millrace_upkeep_seconds" in api.get("/metrics").text
+    assert sample(api, "millrace_upkeep_seconds") is None, "no round yet is not a round of no time"
+    figures = TableFigures(version=7, files=3, bytes=4096, rows=100)
+    report = UpkeepReport(
+        time=datetime.now(UTC) - timedelta(seconds=30),
+        seconds=1.5,
+        tables={f"{NAME}/events": figures},
+        errors={f"{NAME}/rejects": "OSError: no"},
+    )
+    redis.set(upkeep_key(), msgspec.json.encode(report))
+    for field, value in (("version", 7), ("files", 3), ("bytes", 4096), ("rows", 100)):
+        assert sample(api, f"millrace_table_{field}", application=NAME, table="events") == value
+    assert sample(api, "millrace_upkeep_seconds") == 1.5
+    assert sample(api, "millrace_upkeep_errors") == 1
+    assert 30 <= (sample(api, "millrace_upkeep_age_seconds") or 0) < 60
+    redis.set(upkeep_key(), b"rubbish")
+    assert sample(api, "millrace_upkeep_errors") is None
