@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 import pytest
 
 from core.applications import APPLICATIONS
+from core.declaration import Application
 from core.features import AGE, EVENT_TIME, KEY, LATE, features
 from core.names import Job
+from core.validation import Check, with_source
+from producers.registry import generator
 from tests.e2e import oracle
-from tests.e2e.features import close, cluster, collect, send, stream, submit
+from tests.e2e.features import Valid, close, cluster, collect, send, stream, submit
 
 pytestmark = pytest.mark.e2e
 
@@ -28,6 +32,8 @@ class Run:
 
     bodies: list[bytes]
     rows: list[dict[str, Any]]
+    ahead: dict[int, bool]
+    """Of live events, one of them minutes ahead of the clock: source offset -> late."""
 
     @property
     def timely(self) -> list[dict[str, Any]]:
@@ -56,7 +62,28 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
             close(url, APPLICATIONS[name], rows)
         submit(stack, Job.FEATURES)
         found = {name: collect(url, name, EVENTS) for name in APPLICATIONS}
-    return {name: Run([row.body for row in sent[name]], found[name]) for name in APPLICATIONS}
+        ahead = {name: clock_ahead(url, application) for name, application in APPLICATIONS.items()}
+    return {name: Run([row.body for row in sent[name]], found[name], ahead[name]) for name in APPLICATIONS}
+
+
+AHEAD = 10_000_000
+"""The source offset of an event minutes ahead; those after it are of now."""
+
+
+def clock_ahead(url: str, application: Application) -> dict[int, bool]:
+    """Sends events of now, in every partition, after one that is four minutes ahead; which rows are late?"""
+    check, now = Check(application), datetime.now(UTC)
+    rows = []
+    for n, ahead in enumerate((timedelta(minutes=4), *(timedelta(seconds=-s) for s in (9, 6, 3)))):
+        for partition in range(3):
+            made = generator(application.name, seed=3 * n + partition).next(now + ahead)
+            event = check.encode(made, now)
+            place = AHEAD + n
+            rows.append(Valid(partition, event.key.encode(), with_source(event.body, partition, place)))
+    send(url, application.name, rows)
+    # The last one stays until event time passes it, and the first until the clock does.
+    found = collect(url, application.name, EVENTS + 6)
+    return {row["source_offset"]: row[LATE] for row in found if row["source_offset"] >= AHEAD}
 
 
 @pytest.mark.parametrize("name", APPLICATIONS)
@@ -95,6 +122,11 @@ def test_late_rows_go_around_the_windows(runs: dict[str, Run], name: str) -> Non
     late = [row for row in runs[name].rows if row[LATE]]
     assert late, "some were sent far behind the others"
     assert all(row[one] is None for row in late for one in names)
+
+
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_a_clock_that_is_ahead_makes_no_other_row_late(runs: dict[str, Run], name: str) -> None:
+    assert runs[name].ahead == {AHEAD + 1: False, AHEAD + 2: False}
 
 
 @pytest.mark.parametrize("name", APPLICATIONS)
