@@ -16,6 +16,8 @@ SETTINGS = {
     "MILLRACE_PRODUCERS__RATE": "5",
     "MILLRACE_PRODUCERS__MALFORMED_SHARE": "0.02",
     "MILLRACE_LEARNERS__SNAPSHOT_SECONDS": "2",
+    # Tables are joined all the time while they are written.
+    "MILLRACE_LAKE__UPKEEP_MINUTES": "0.1",
 }
 
 
