@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 import orjson
@@ -23,11 +24,13 @@ from core.connect.supervisor import parts
 from core.names import SOURCE_OFFSET, SOURCE_PARTITION, Stream, Table, topic
 from flink_jobs.tables import create_all, table_uri
 from infra.audit import audit
-from infra.local import supervise
+from infra.local import broker, flink, readiness, supervise
+from infra.local.program import stop_order
+from infra.local.programs import programs
 from producers.damage import Message
 from producers.source import Source
 from tests.e2e.anomalies import Place, Read, watched
-from tests.e2e.features import cluster, collect
+from tests.e2e.features import collect
 from tests.e2e.stack import Stack, wait_for
 
 DAYS = 3.0
@@ -112,14 +115,29 @@ class Sender:
         assert self._producer.flush(120) == 0
 
 
+PARTS = ("broker", "jobmanager", "taskmanager")
+
+
 @contextmanager
 def pipeline(var: Path) -> Iterator[Stack]:
     """Broker, Flink with all its jobs, their keeper, the tables; ended at the end."""
-    with cluster(var, SETTINGS) as stack:
-        create_all(stack.read.lake_uri)
-        supervise.start(stack.read, "flink-jobs")
+    stack = Stack(var, SETTINGS)
+    read = stack.read
+    try:
+        broker.prepare(read)
+        flink.prepare(read)
+        with patch.dict(os.environ, stack.env, clear=True):
+            supervise.launch(read, programs(read))  # the keeper reads its settings from there
+        supervise.start(read, *PARTS)
+        for part in PARTS:
+            wait_for(part, lambda part=part: not readiness.CHECKS[part](read), 90)  # type: ignore[misc]
+        broker.create_topics(read)
+        create_all(read.lake_uri)
+        supervise.start(read, "flink-jobs")
         wait_for("all jobs run", lambda: _all_run(stack), 180)
         yield stack
+    finally:
+        supervise.stop_all(read, stop_order(programs(read)))
 
 
 def _all_run(stack: Stack) -> bool:
