@@ -20,7 +20,7 @@ from core.names import SOURCE_OFFSET, SOURCE_PARTITION
 Place = tuple[int, int]
 """Source partition and source offset."""
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
