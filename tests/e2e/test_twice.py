@@ -20,6 +20,7 @@ from flink_jobs.tables import table_uri
 from tests.e2e.anomalies import Place, duplicates, places, skipped_offsets, unseen
 from tests.e2e.flow import audit, flow, grown, rows
 from tests.e2e.stack import Stack, wait_for
+from tests.e2e.test_upgrade import stop
 from tests.e2e.topics import Row, read_all
 
 pytestmark = pytest.mark.e2e
@@ -42,11 +43,14 @@ def written(stack: Stack, name: str) -> Counter[Place]:
 def lost(stack: Stack) -> Stack:
     """The stack after `ingest` began anew, while events flowed, and all is quiet again."""
     before = {name: set(written(stack, name)) for name in APPLICATIONS}
-    stack.stop("flink-jobs", "jobmanager")
-    for folder in (stack.var / "flink" / "checkpoints").glob(f"{stem(Job.INGEST)}*"):
-        rmtree(folder)
+    stack.stop("flink-jobs")
+    stop(stack, Job.INGEST)
+    flink = stack.var / "flink"
+    for pattern in (f"checkpoints/{stem(Job.INGEST)}*", f"savepoints/savepoint-{stem(Job.INGEST)[:6]}-*"):
+        for folder in flink.glob(pattern):
+            rmtree(folder)
     with flow(stack):
-        stack.start("jobmanager", "flink-jobs")
+        stack.start("flink-jobs")
         wait_for("rows arrive", partial(grown, stack, rows(stack), 300), 240)
     for name in APPLICATIONS:
 
