@@ -128,6 +128,8 @@ class LakeTable:
 
     topic: str
     uri: str
+    keyed: bool = True
+    """An event comes again in the same partition of the topic. Dead letters without a key may lie in any."""
     _table: DeltaTable | None = field(default=None, repr=False)
 
     def commit(self, parse: Callable[[], pa.Table], partitions: Integers, offsets: Integers) -> int:
@@ -174,6 +176,8 @@ class LakeTable:
     ) -> tuple[pa.Table, dict[str, int]]:
         """The rows that the table does not have, each once, and the marks that tell the next batch."""
         sources, offsets = _places(rows)
+        if not self.keyed:
+            partitions = np.zeros_like(partitions)  # one mark for all of them
         stored = {
             lane: table.transaction_version(source_transaction_id(self.topic, *lane)) or 0
             for lane in lanes(partitions, sources)
@@ -223,11 +227,11 @@ class CommitMap:
             sent_at, *headers = (column.tolist() for column in more)
             return from_letters(spec, application, keys.tolist(), payloads.tolist(), sent_at, headers)
 
-        table = _table(self.topic, self.uri)
+        table = _table(self.topic, self.uri, not spec.headers)
         table.commit(parse, partitions.to_numpy(np.int64), offsets.to_numpy(np.int64))
         return offsets.to_frame()
 
 
 @cache
-def _table(topic: str, uri: str) -> LakeTable:
-    return LakeTable(topic, uri)
+def _table(topic: str, uri: str, keyed: bool) -> LakeTable:
+    return LakeTable(topic, uri, keyed)

@@ -79,6 +79,7 @@ def letters(
     first: int,
     found: Sequence[tuple[bytes | None, bytes | None, Rejected]],
     source: int | None = None,
+    partition: int = 0,
 ) -> None:
     """Dead letters of one partition, as Flink hands them over: headers as columns, the time as text."""
     source = 100 + first if source is None else source
@@ -87,7 +88,7 @@ def letters(
         {
             "key": [key for key, _, _ in found],
             "payload": [payload for _, payload, _ in found],
-            "p": [0] * len(found),
+            "p": [partition] * len(found),
             "o": range(first, first + len(found)),
             "sent_at": ["2026-05-04 23:59:59.123"] * len(found),
         },
@@ -159,6 +160,16 @@ def test_a_dead_letter_that_was_written_again_is_there_once(tmp_path: Path) -> N
     letters(commit, 3, [one, one], source=101)
     letters(commit, 5, [one], source=103)
     assert [row[SOURCE_OFFSET] for row in rows(commit)] == [100, 101, 102, 103]
+
+
+def test_a_dead_letter_without_a_key_is_known_in_another_partition(tmp_path: Path) -> None:
+    """Without a key, the second writing puts it where it likes."""
+    commit = commit_map(tmp_path, ANY, Table.REJECTS)
+    one = (None, b"x", Rejected(Reason.MISSING_KEY, ANY.key, "no key"))
+    letters(commit, 0, [one, one], source=100)
+    letters(commit, 0, [one, one, one], source=100, partition=1)
+    letters(commit, 0, [one], source=99, partition=2)
+    assert [row[SOURCE_OFFSET] for row in rows(commit)] == [99, 100, 101, 102]
 
 
 def test_a_batch_of_repeats_only_still_moves_the_topics_offset(tmp_path: Path) -> None:
