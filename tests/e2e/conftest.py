@@ -24,8 +24,8 @@ SETTINGS = {
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack(tmp_path_factory.mktemp("stack"), SETTINGS)
-    started = stack.local("up", "--detach")
     try:
+        started = stack.local("up", "--detach")
         assert started.returncode == 0, started.stdout + started.stderr
         assert "Ready after" in started.stdout
         yield stack
