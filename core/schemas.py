@@ -153,8 +153,6 @@ class TableSpec:
     """The column whose UTC day that is."""
     headers: bool = False
     """Rows are dead letters: made of a message's headers, key and value, not of JSON in its value."""
-    once: bool = False
-    """The topic may hold a row twice; the first one counts. Readers of the topic know a row by its source."""
 
 
 TABLES = (
@@ -165,7 +163,6 @@ TABLES = (
         names.Stream.PREDICTIONS,
         predictions_schema,
         lambda _: "event_time",
-        once=True,
     ),
     TableSpec(names.Table.FEATURES, names.Stream.FEATURES, features_schema, lambda _: features.EVENT_TIME),
 )

@@ -1,4 +1,4 @@
-"""The command line of the Flink jobs: `python -m flink_jobs keeper | submit | ready | tables | upkeep`."""
+"""The command line of the Flink jobs: `python -m flink_jobs keeper|submit|stop|ready|tables|upkeep`."""
 
 from __future__ import annotations
 
@@ -40,6 +40,23 @@ def submit(job: Annotated[Job, typer.Argument(help="Which job.")]) -> None:
     jid = job_id(job, used(folders.checkpoints, job))
     done = subprocess.run(command(settings(), job, jid, restore, flink_home()), check=False)
     raise typer.Exit(done.returncode)
+
+
+@cli.command()
+def stop(
+    job: Annotated[Job, typer.Argument(help="Which job.")],
+    wait: Annotated[float, typer.Option(min=1, help="Seconds to wait for the savepoint.")] = 120,
+) -> None:
+    """End one job with a savepoint; the keeper submits it again from there, with the code of then."""
+    from flink_jobs import stop as stopping
+    from flink_jobs.cluster import Cluster
+
+    cluster = Cluster.at(settings().flink.host, settings().flink.port)
+    try:
+        typer.echo(f"savepoint {stopping.stop(cluster, job, wait)}")
+    except (httpx.HTTPError, stopping.NotStopped) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
 
 
 @cli.command()

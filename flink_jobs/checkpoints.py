@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.names import Job
+from flink_jobs.cluster import Folders
 
 METADATA = "_metadata"
 _STEM = 24
@@ -67,6 +69,49 @@ def newest(checkpoints: Path, savepoints: Path, job: Job) -> Restore | None:
         for m in savepoints.glob(f"savepoint-{first[:6]}-*/{METADATA}")
     ]
     return max(found, key=lambda pair: pair[0])[1] if found else None
+
+
+def settled(folders: Folders, jid: str) -> bool:
+    """Whether a run has as many checkpoints of its own as the cluster keeps."""
+    return len(list((folders.checkpoints / jid).glob(f"chk-*/{METADATA}"))) >= folders.retained
+
+
+def remove(path: Path) -> None:
+    """Removes a file or a folder with all that is in it; what is gone already is no error."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def superseded(folders: Folders, job: Job, jid: str) -> list[Path]:
+    """What former runs of a job left and the run `jid` does not need: checkpoints, and files they shared.
+
+    Empty until the run is settled; by then Flink itself has let go of the one it began with. A checkpoint
+    may hold on to files that former runs wrote (RocksDB writes what changed). It names them in its metadata,
+    and what is named there stays.
+    """
+    if not settled(folders, jid):
+        return []
+    own = (folders.checkpoints / jid).glob(f"chk-*/{METADATA}")
+    taken = folders.savepoints.glob(f"savepoint-{stem(job)[:6]}-*/{METADATA}")
+    try:
+        named = [metadata.read_bytes() for metadata in (*own, *taken)]
+    except FileNotFoundError:  # a newer one took its place while we looked; the next look finds that
+        return []
+    former = [one for one in used(folders.checkpoints, job) if int(one[_STEM:], 16) < int(jid[_STEM:], 16)]
+    left = [
+        path
+        for one in sorted(former)
+        for pattern in ("chk-*", "shared/*", "taskowned/*")
+        for path in sorted((folders.checkpoints / one).glob(pattern))
+    ]
+    return [path for path in left if not any(_mark(path) in metadata for metadata in named)]
+
+
+def _mark(path: Path) -> bytes:
+    """How metadata name a file or what lies in a folder; the end keeps chk-1 from being found in chk-12."""
+    return f"{path.parent.name}/{path.name}{'/' if path.is_dir() else ''}".encode()
 
 
 def _age(metadata: Path) -> tuple[int, int]:

@@ -53,6 +53,32 @@ class Slots(msgspec.Struct, frozen=True, rename="kebab"):
     slots_available: int = 0
 
 
+class _Trigger(msgspec.Struct, frozen=True, rename="kebab"):
+    request_id: str
+
+
+class _Cause(msgspec.Struct, frozen=True, rename="kebab"):
+    stack_trace: str = ""
+
+
+class _Operation(msgspec.Struct, frozen=True, rename="kebab"):
+    location: str | None = None
+    failure_cause: _Cause | None = None
+
+
+class _Status(msgspec.Struct, frozen=True):
+    id: str
+
+
+class _Savepoint(msgspec.Struct, frozen=True):
+    status: _Status
+    operation: _Operation | None = None
+
+
+class SavepointFailed(RuntimeError):
+    """The cluster could not take a savepoint; the text is its own."""
+
+
 class _Overview(msgspec.Struct, frozen=True):
     jobs: list[JobView]
 
@@ -63,6 +89,8 @@ class Folders:
 
     checkpoints: Path
     savepoints: Path
+    retained: int = 1
+    """How many checkpoints of a job the cluster keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +117,21 @@ class Cluster:
         pairs: list[dict[str, Any]] = msgspec.json.decode(self._get("/jobmanager/config"))
         return folders({pair["key"]: pair["value"] for pair in pairs})
 
+    def stop(self, jid: str) -> str:
+        """Tells a job to take a savepoint and end; returns under which id the cluster answers for it."""
+        answer = self.client.post(f"/jobs/{jid}/stop", json={"drain": False}).raise_for_status()
+        return msgspec.json.decode(answer.content, type=_Trigger).request_id
+
+    def savepoint(self, jid: str, request: str) -> Path | None:
+        """The savepoint once it is complete, None while it is written; raises SavepointFailed."""
+        found = msgspec.json.decode(self._get(f"/jobs/{jid}/savepoints/{request}"), type=_Savepoint)
+        if found.status.id != "COMPLETED" or found.operation is None:
+            return None
+        if found.operation.location is None:
+            cause = found.operation.failure_cause
+            raise SavepointFailed(cause.stack_trace.strip() if cause else "no savepoint, and no reason")
+        return Path(unquote(urlsplit(found.operation.location).path))
+
     def _get(self, path: str) -> bytes:
         return self.client.get(path).raise_for_status().content
 
@@ -101,7 +144,8 @@ def folders(configuration: dict[str, str]) -> Folders:
         if url.scheme not in ("", "file") or not url.path:
             raise ValueError(f"{name} is {configuration.get(name)!r}: the keeper needs a file:/// folder")
         found.append(Path(unquote(url.path)))
-    return Folders(*found)
+    retained = int(configuration.get("execution.checkpointing.num-retained", 1))
+    return Folders(found[0], found[1], retained)
 
 
 def waits(views: Iterable[JobView], jobs: Iterable[Job]) -> list[str]:

@@ -1,11 +1,16 @@
 """Writes a batch of messages as ONE Delta commit: the map of the job `lakehouse`.
 
-    messages, partition, offset -> drop what the table has -> parse -> rows + next offsets -> commit
+    messages, partition, offset -> drop what was read before -> parse -> drop what the table has -> commit
 
 A commit holds rows and, per partition of the topic, the offset that comes next. When Flink replays after a
-fault, rows below that offset are dropped, so a row enters the table once. Two writers that race (a worker
-that outlived its TaskManager, and its successor) collide on the same offsets: Delta refuses the later one,
-which then reloads and finds its rows written.
+fault, rows below that offset are dropped. The topic itself may hold a row twice: a job that lost its newest
+checkpoint, or a killed learner, writes again at new offsets. So a commit also marks, per partition of the
+topic and source partition, the next source offset; a row below it is looked up in the table, and dropped if
+it is there. Where rows come in the order of their offsets nothing is looked up; where they do not, as in
+`features`, few are. No order is relied on: a mark alone never drops a row.
+
+Two writers that race (a worker that outlived its TaskManager, and its successor) collide on the same
+offsets: Delta refuses the later one, which then reloads and finds its rows written.
 """
 
 from __future__ import annotations
@@ -20,6 +25,7 @@ import numpy as np
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
+from pyarrow import dataset
 from tenacity import (
     before_sleep_log,
     retry,
@@ -42,6 +48,11 @@ ATTEMPTS = 8
 PAUSE_SECONDS = 0.05
 """Longest pause after the first lost try; it doubles."""
 
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+
+_ROOM = 2**44
+"""More than any offset: a partition and an offset make one number."""
+
 _log = logging.getLogger("millrace.lakehouse")
 
 
@@ -50,9 +61,7 @@ def next_offsets(partitions: Integers, offsets: Integers) -> dict[int, int]:
     return {int(p): int(offsets[partitions == p].max()) + 1 for p in np.unique(partitions)}
 
 
-def fresh(
-    partitions: Integers, offsets: Integers, stored: Mapping[int, int]
-) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def fresh(partitions: Integers, offsets: Integers, stored: Mapping[int, int]) -> Mask:
     """Which rows the table does not have: those at or above the stored next offset of their partition."""
     floor = np.zeros(len(offsets), dtype=np.int64)
     for partition, offset in stored.items():
@@ -60,24 +69,57 @@ def fresh(
     return offsets >= floor
 
 
-def firsts(
+def behind(
     partitions: Integers, sources: Integers, offsets: Integers, stored: Mapping[tuple[int, int], int]
-) -> tuple[np.ndarray[Any, np.dtype[np.bool_]], dict[tuple[int, int], int]]:
-    """Which rows come for the first time, and the next source offset per (partition, source partition).
+) -> tuple[Mask, dict[tuple[int, int], int]]:
+    """Which rows do not pass all before them, and the next source offset per (partition, source partition).
 
-    An input partition brings the events of a source partition in their order, unless it brings them again:
-    a row at or below one that came before it is a repeat.
+    stored: the next source offset of what the table has. Only a row behind can be a repeat.
     """
-    kept = np.zeros(len(offsets), dtype=np.bool_)
+    found = np.zeros(len(offsets), dtype=np.bool_)
     ends: dict[tuple[int, int], int] = {}
-    for partition, source in set(zip(partitions.tolist(), sources.tolist(), strict=True)):
-        lane = (partitions == partition) & (sources == source)
-        highest = np.maximum.accumulate(
-            np.concatenate(([stored.get((partition, source), 0) - 1], offsets[lane]))
-        )
-        kept[lane] = offsets[lane] > highest[:-1]
-        ends[partition, source] = int(highest[-1]) + 1
-    return kept, ends
+    for lane in lanes(partitions, sources):
+        mine = (partitions == lane[0]) & (sources == lane[1])
+        highest = np.maximum.accumulate(np.concatenate(([stored.get(lane, 0) - 1], offsets[mine])))
+        found[mine] = offsets[mine] <= highest[:-1]
+        ends[lane] = int(highest[-1]) + 1
+    return found, ends
+
+
+def lanes(partitions: Integers, sources: Integers) -> list[tuple[int, int]]:
+    """The pairs (partition, source partition) that occur."""
+    return [(int(key) // _ROOM, int(key) % _ROOM) for key in np.unique(identity(partitions, sources))]
+
+
+def identity(partitions: Integers, offsets: Integers) -> Integers:
+    """Partition and offset as one number."""
+    return partitions * _ROOM + offsets
+
+
+def firsts(keys: Integers) -> Mask:
+    """Which of these numbers were not among those before."""
+    found = np.zeros(len(keys), dtype=np.bool_)
+    found[np.unique(keys, return_index=True)[1]] = True
+    return found
+
+
+def present(table: DeltaTable, sources: Integers, offsets: Integers) -> Integers:
+    """The identities of the table's rows in the ranges of these; reads two columns of the files they meet."""
+    ranges = None
+    for source in np.unique(sources):
+        mine = offsets[sources == source]
+        partition, offset = dataset.field(SOURCE_PARTITION), dataset.field(SOURCE_OFFSET)
+        one = (partition == int(source)) & (offset >= int(mine.min())) & (offset <= int(mine.max()))
+        ranges = one if ranges is None else ranges | one
+    found = table.to_pyarrow_dataset().to_table(columns=[SOURCE_PARTITION, SOURCE_OFFSET], filter=ranges)
+    return identity(*_places(found))
+
+
+def _places(rows: pa.Table) -> tuple[Integers, Integers]:
+    partitions, offsets = (
+        rows[name].to_numpy().astype(np.int64) for name in (SOURCE_PARTITION, SOURCE_OFFSET)
+    )
+    return partitions, offsets
 
 
 @dataclass(slots=True)
@@ -86,8 +128,8 @@ class LakeTable:
 
     topic: str
     uri: str
-    once: bool = False
-    """Rows that come again from the topic itself are dropped too (`TableSpec.once`)."""
+    keyed: bool = True
+    """An event comes again in the same partition of the topic. Dead letters without a key may lie in any."""
     _table: DeltaTable | None = field(default=None, repr=False)
 
     def commit(self, parse: Callable[[], pa.Table], partitions: Integers, offsets: Integers) -> int:
@@ -117,11 +159,9 @@ class LakeTable:
                 return 0
             if rows is None:
                 rows = parse()
-            added = rows if wanted.all() else rows.filter(pa.array(wanted))
-            marks = {transaction_id(self.topic, p): end for p, end in ends.items() if end > stored[p]}
-            if self.once:
-                added, more = self._firsts(table, added, partitions[wanted])
-                marks |= more
+            read = rows if wanted.all() else rows.filter(pa.array(wanted))
+            added, marks = self._new(table, read, partitions[wanted])
+            marks |= {transaction_id(self.topic, p): end for p, end in ends.items() if end > stored[p]}
             self._write(table, added, marks)
             return int(added.num_rows)
 
@@ -131,20 +171,24 @@ class LakeTable:
             self._table = None  # whatever it was, the next batch looks at the table anew
             raise
 
-    def _firsts(
+    def _new(
         self, table: DeltaTable, rows: pa.Table, partitions: Integers
     ) -> tuple[pa.Table, dict[str, int]]:
-        """The rows that were not in the topic before, and the marks that tell the next batch."""
-        sources, offsets = (
-            rows[name].to_numpy().astype(np.int64) for name in (SOURCE_PARTITION, SOURCE_OFFSET)
-        )
-        lanes = set(zip(partitions.tolist(), sources.tolist(), strict=True))
+        """The rows that the table does not have, each once, and the marks that tell the next batch."""
+        sources, offsets = _places(rows)
+        if not self.keyed:
+            partitions = np.zeros_like(partitions)  # one mark for all of them
         stored = {
-            lane: table.transaction_version(source_transaction_id(self.topic, *lane)) or 0 for lane in lanes
+            lane: table.transaction_version(source_transaction_id(self.topic, *lane)) or 0
+            for lane in lanes(partitions, sources)
         }
-        kept, ends = firsts(partitions, sources, offsets, stored)
+        suspect, ends = behind(partitions, sources, offsets, stored)
         marks = {source_transaction_id(self.topic, *lane): end for lane, end in ends.items()}
-        return rows.filter(pa.array(kept)), marks
+        if not suspect.any():
+            return rows, marks
+        keys = identity(sources, offsets)
+        known = present(table, sources[suspect], offsets[suspect])
+        return rows.filter(pa.array(firsts(keys) & ~np.isin(keys, known))), marks
 
     def _current(self) -> DeltaTable:
         if self._table is None:
@@ -183,11 +227,11 @@ class CommitMap:
             sent_at, *headers = (column.tolist() for column in more)
             return from_letters(spec, application, keys.tolist(), payloads.tolist(), sent_at, headers)
 
-        table = _table(self.topic, self.uri, spec.once)
+        table = _table(self.topic, self.uri, not spec.headers)
         table.commit(parse, partitions.to_numpy(np.int64), offsets.to_numpy(np.int64))
         return offsets.to_frame()
 
 
 @cache
-def _table(topic: str, uri: str, once: bool) -> LakeTable:
-    return LakeTable(topic, uri, once)
+def _table(topic: str, uri: str, keyed: bool) -> LakeTable:
+    return LakeTable(topic, uri, keyed)

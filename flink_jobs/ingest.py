@@ -48,13 +48,17 @@ def _add(environment: Any, statements: Any, application: Application, url: str) 
 
     name = application.name
     events, valid, dlq = (topic(name, stream) for stream in (Stream.EVENTS, Stream.VALID, Stream.DLQ))
-    environment.execute_sql(raw_source_ddl(events, events, streams.source(url, JOB, name)))
+    environment.execute_sql(raw_source_ddl(events, events, streams.source(url, JOB, name), headers=True))
     environment.execute_sql(raw_sink_ddl(valid, valid, streams.sink(url, JOB, valid)))
     environment.execute_sql(raw_sink_ddl(dlq, dlq, streams.sink(url, JOB, dlq), headers=True))
     row = DataTypes.ROW([DataTypes.FIELD(str(column), DataTypes.BYTES()) for column in COLUMNS])
     check = udf(CheckMap(name), result_type=row, func_type="pandas", name=f"check {name}")
     checked = f"{name}.checked"
-    environment.create_temporary_view(f"`{checked}`", environment.from_path(f"`{events}`").map(check))
+    messages = environment.sql_query(
+        "SELECT `message_key`, `payload`, `source_partition`, `source_offset`, "  # noqa: S608
+        f"EXTRACT(EPOCH FROM `sent_at`) AS `second` FROM `{events}`"
+    )
+    environment.create_temporary_view(f"`{checked}`", messages.map(check))
     reason = f"`{RejectHeader.REASON}`"
     statements.add_insert_sql(
         f"INSERT INTO `{valid}` SELECT `{KEY}`, `{PAYLOAD}` FROM `{checked}` WHERE {reason} IS NULL"  # noqa: S608

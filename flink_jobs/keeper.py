@@ -20,7 +20,7 @@ from structlog.stdlib import BoundLogger
 
 from core.names import Job
 from core.settings import Settings
-from flink_jobs.checkpoints import job_id, newest, used
+from flink_jobs.checkpoints import job_id, newest, remove, settled, superseded, used
 from flink_jobs.cluster import Cluster, JobView, Slots
 from flink_jobs.submit import Submission, command, flink_home
 
@@ -120,6 +120,7 @@ class Keeper:
         self._memory = {job: Memory() for job in self._jobs}
         self._submissions: dict[Job, Submission] = {}
         self._states: dict[Job, str] = {}
+        self._tidied: dict[Job, str] = {}
         self._unreachable = False
         self._stop = threading.Event()
 
@@ -175,6 +176,25 @@ class Keeper:
         waited = starved(memory, now)
         if waited is not None:
             self._report_starved(job, views, waited)
+        alive = next((view for view in views if view.name == job and view.alive), None)
+        if alive and alive.state == "RUNNING" and self._tidied.get(job) != alive.jid:
+            self._tidy(job, alive.jid)
+
+    def _tidy(self, job: Job, jid: str) -> None:
+        """Removes what former runs left, once per run; from then on Flink removes the run's own."""
+        try:
+            folders = self._cluster.folders()
+        except (httpx.HTTPError, ValueError) as error:
+            self._log.warning("nothing tidied", job=job, error=str(error))
+            return
+        if not settled(folders, jid):
+            return
+        self._tidied[job] = jid
+        left = superseded(folders, job, jid)
+        for path in left:
+            remove(path)
+        if left:
+            self._log.info("removed what former runs left", job=job, id=jid, paths=len(left))
 
     def _submit(self, job: Job, now: float) -> None:
         try:

@@ -128,9 +128,12 @@ def topic_config(name: str) -> dict[str, str]:
     """What one topic has otherwise than the broker's default of 1 MiB per message.
 
     A dead letter is a raw message with headers: the largest message that `events` takes must fit with them,
-    or the job `ingest` would meet it again at every restart.
+    or the job `ingest` would meet it again at every restart. An event is dated by the broker's clock, by
+    which `ingest` knows what lies ahead of time: a producer's own clock may be as wrong as its events.
     """
-    return {"max.message.bytes": str(2 * 2**20)} if name.endswith(f".{Stream.DLQ}") else {}
+    if name.endswith(f".{Stream.DLQ}"):
+        return {"max.message.bytes": str(2 * 2**20)}
+    return {"message.timestamp.type": "LogAppendTime"} if name.endswith(f".{Stream.EVENTS}") else {}
 
 
 def create_topics(settings: Settings) -> list[str]:

@@ -55,6 +55,9 @@ def config(settings: Settings, programs: Iterable[Program]) -> str:
         "chmod=0700",
         "[rpcinterface:supervisor]",
         "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
+        # For the operator: supervisorctl stops and starts single parts.
+        "[supervisorctl]",
+        f"serverurl=unix://{socket_path(settings.var)}",
     ]
     for program in programs:
         sections += _section(settings, program)

@@ -16,7 +16,8 @@ SETTINGS = {
     "MILLRACE_PRODUCERS__RATE": "5",
     "MILLRACE_PRODUCERS__MALFORMED_SHARE": "0.02",
     "MILLRACE_LEARNERS__SNAPSHOT_SECONDS": "2",
-    "MILLRACE_FLINK__JOBS": "ingest,lakehouse,features",
+    # Tables are joined all the time while they are written.
+    "MILLRACE_LAKE__UPKEEP_MINUTES": "0.1",
 }
 
 

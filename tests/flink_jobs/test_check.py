@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pandas as pd
 import pytest
@@ -18,11 +18,13 @@ from core.validation import Check, Reason
 from flink_jobs.check import COLUMNS, KEY, LONGEST_HEADER, PAYLOAD, CheckMap, check_batch
 from tests.flink_jobs.messages import NOW, message
 
+SECOND = int(NOW.timestamp())
+
 EVERY = pytest.mark.parametrize("application", APPLICATIONS.values(), ids=list(APPLICATIONS))
 
 
 def one(application: Application, key: bytes | None, payload: bytes | None) -> dict[str, bytes | None]:
-    columns = check_batch(Check(application), [key], [payload], [2], [41], NOW)
+    columns = check_batch(Check(application), [key], [payload], [2], [41], [SECOND])
     assert tuple(columns) == COLUMNS
     return {name: cells[0] for name, cells in columns.items()}
 
@@ -92,7 +94,7 @@ def test_no_bytes_raise(application: Application, data: st.DataObject) -> None:
     rows = data.draw(st.lists(st.tuples(st.none() | st.binary(max_size=20), raw), max_size=20))
     keys, payloads = [key for key, _ in rows], [payload for _, payload in rows]
     numbers = list(range(len(rows)))
-    columns = check_batch(Check(application), keys, payloads, numbers, numbers, NOW)
+    columns = check_batch(Check(application), keys, payloads, numbers, numbers, [SECOND] * len(rows))
     assert {len(cells) for cells in columns.values()} == {len(rows)}
     assert columns[KEY] == keys
     for row, reason in enumerate(columns[RejectHeader.REASON]):
@@ -123,6 +125,7 @@ def test_the_map_survives_its_way_to_a_worker(application: Application) -> None:
     key, body = message(application, 5)
     travelled = pickle.loads(pickle.dumps(CheckMap(application.name)))  # noqa: S301 - our own bytes
     frame = pd.DataFrame({"a": [key, None, key], "b": [body, b"\xff", None], "c": [0, 1, 2], "d": [7, 8, 9]})
+    frame["e"] = SECOND
     result = travelled(frame)
     assert list(result.columns) == list(COLUMNS)
     assert result[RejectHeader.REASON].tolist() == [None, b"not_utf8", b"empty"]
@@ -130,10 +133,29 @@ def test_the_map_survives_its_way_to_a_worker(application: Application) -> None:
     assert travelled(frame.iloc[:0]).empty
 
 
-def test_the_clock_of_the_map_is_utc_now() -> None:
+@pytest.mark.parametrize("others", [[], [-3600], [3600], [-3600, 3600]])
+def test_what_lies_ahead_is_decided_by_the_brokers_clock_whatever_else_is_in_the_batch(
+    others: list[int],
+) -> None:
+    """A message that is read again, later and in another batch, is decided as it was the first time."""
     application = next(iter(APPLICATIONS.values()))
     key, body = message(application, 6)
-    soon = datetime.now(UTC) + timedelta(minutes=6)
-    late = json.dumps(json.loads(body) | {application.event_time.name: soon.isoformat()}).encode()
-    result = CheckMap(application.name)(pd.DataFrame({"a": [key], "b": [late], "c": [0], "d": [0]}))
-    assert result[RejectHeader.REASON][0] == Reason.FUTURE_TIME.encode()
+    time = application.event_time.name
+    ahead, allowed = (
+        json.dumps(json.loads(body) | {time: (NOW + timedelta(minutes=n)).isoformat()}).encode()
+        for n in (6, 4)
+    )
+    bodies = [ahead, allowed, *(allowed for _ in others)]
+    frame = pd.DataFrame({"key": [key] * len(bodies), "payload": bodies, "partition": 0, "offset": 0})
+    frame["second"] = [SECOND, SECOND, *(SECOND + one for one in others)]
+    reasons = CheckMap(application.name)(frame)[RejectHeader.REASON].tolist()
+    refused = Reason.FUTURE_TIME.encode()
+    assert reasons == [refused, None, *(refused if one < 0 else None for one in others)]
+
+
+def test_no_date_of_a_message_raises() -> None:
+    application = next(iter(APPLICATIONS.values()))
+    key, body = message(application, 6)
+    for seconds in ([-(2**63), SECOND], [2**62, 2**63 - 1], [-1, 0]):
+        columns = check_batch(Check(application), [key] * 2, [body] * 2, [0, 0], [0, 1], seconds)
+        assert [reason is None for reason in columns[RejectHeader.REASON]] == [s >= SECOND for s in seconds]

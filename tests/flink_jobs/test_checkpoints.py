@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from core.names import Job
-from flink_jobs.checkpoints import Restore, job_id, newest, stem, used
+from flink_jobs.checkpoints import Restore, job_id, newest, remove, settled, stem, superseded, used
+from flink_jobs.cluster import Folders
 
 
 def checkpoint(folder: Path, second: int, complete: bool = True) -> Path:
@@ -75,3 +77,102 @@ def test_ids_in_use_are_read_from_the_folders(tmp_path: Path) -> None:
     for name in (first, job_id(Job.LAKEHOUSE), f"{first}.old", "other"):
         (tmp_path / name).mkdir()
     assert used(tmp_path, Job.INGEST) == {first}
+
+
+RETAINED = 3
+
+
+@dataclass
+class Runs:
+    """The folders of a cluster in which a job ran three times; the last run is the one that goes on."""
+
+    folders: Folders
+    ids: list[str]
+
+    @property
+    def now(self) -> str:
+        """The id of the last run."""
+        return self.ids[-1]
+
+    def file(self, run: int, name: str, text: bytes = b"x") -> Path:
+        path = self.folders.checkpoints / self.ids[run] / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text)
+        return path
+
+    def checkpoint(self, run: int, number: int, *named: Path) -> Path:
+        """A complete checkpoint that names these files."""
+        text = b"\x00".join(path.as_uri().encode() for path in named)
+        return self.file(run, f"chk-{number}/_metadata", text).parent
+
+    def left(self) -> list[Path]:
+        return superseded(self.folders, Job.INGEST, self.now)
+
+
+@pytest.fixture
+def runs(roots: tuple[Path, Path]) -> Runs:
+    ids: list[str] = []
+    for _ in range(3):
+        ids.append(job_id(Job.INGEST, ids))
+    return Runs(Folders(*roots, RETAINED), ids)
+
+
+def test_nothing_is_superseded_before_the_run_is_settled(runs: Runs) -> None:
+    runs.checkpoint(1, 40)
+    for number in range(41, 41 + RETAINED):
+        assert runs.left() == []
+        assert not settled(runs.folders, runs.now)
+        runs.checkpoint(2, number)
+    assert settled(runs.folders, runs.now)
+    assert runs.left() == [runs.folders.checkpoints / runs.ids[1] / "chk-40"]
+
+
+def test_checkpoints_and_shared_files_of_former_runs_are_superseded(runs: Runs) -> None:
+    old = [
+        runs.checkpoint(0, 7),
+        runs.file(0, "shared/aaaa-1"),
+        runs.checkpoint(1, 8),
+        runs.file(1, "chk-9/half-written").parent,
+        runs.file(1, "shared/bbbb-1"),
+        runs.file(1, "taskowned/cccc-1"),
+    ]
+    for number in range(10, 10 + RETAINED):
+        runs.checkpoint(2, number, runs.file(2, f"shared/dddd-{number}"))
+    other = runs.folders.checkpoints / job_id(Job.LAKEHOUSE) / "chk-1"
+    checkpoint(other, 1)
+    assert runs.left() == old
+    for path in old:
+        remove(path)
+    remove(old[0])
+    assert runs.left() == []
+    assert (other / "_metadata").exists()
+    assert used(runs.folders.checkpoints, Job.INGEST) == set(runs.ids), "no id is used twice"
+
+
+def test_what_a_kept_checkpoint_names_stays(runs: Runs) -> None:
+    """Incremental checkpoints of a run that claimed one of a former run go on with that run's files."""
+    claimed, shared = runs.file(0, "chk-12/state"), runs.file(0, "shared/aaaa-1")
+    merged = runs.file(1, "shared/job_1_tm_2/bbbb-1")
+    similar, dropped = runs.checkpoint(0, 1), runs.file(1, "shared/cccc-1")
+    runs.checkpoint(2, 20, claimed)
+    runs.checkpoint(2, 21, shared)
+    runs.checkpoint(2, 22, merged)
+    assert runs.left() == [similar, dropped]
+
+
+def test_what_a_savepoint_names_stays(runs: Runs) -> None:
+    shared = runs.file(1, "shared/aaaa-1")
+    for number in range(RETAINED):
+        runs.checkpoint(2, number)
+    assert runs.left() == [shared]
+    folder = checkpoint(runs.folders.savepoints / f"savepoint-{stem(Job.INGEST)[:6]}-0123456789ab", 1)
+    (folder / "_metadata").write_bytes(shared.as_uri().encode())
+    assert runs.left() == []
+
+
+def test_files_of_a_later_run_are_not_touched(runs: Runs) -> None:
+    runs.ids.append(job_id(Job.INGEST, runs.ids))
+    runs.checkpoint(3, 1)
+    for number in range(RETAINED):
+        runs.checkpoint(2, number)
+    assert superseded(runs.folders, Job.INGEST, runs.ids[2]) == []

@@ -109,13 +109,16 @@ def test_ready_means_all_tasks_of_all_jobs() -> None:
     assert waits([view("RUNNING", Tasks(), name=half.name), *all_run[1:]], Job)
 
 
+FOLDERS = {
+    "execution.checkpointing.dir": "file:///a%20b/checkpoints",
+    "execution.checkpointing.savepoint-dir": "file:///c",
+}
+
+
 def test_folders_come_from_the_cluster() -> None:
-    found = folders(
-        {
-            "execution.checkpointing.dir": "file:///a%20b/checkpoints",
-            "execution.checkpointing.savepoint-dir": "file:///c",
-        }
-    )
+    found = folders(FOLDERS)
+    assert found.retained == 1, "Flink's own default"
+    assert folders(FOLDERS | {"execution.checkpointing.num-retained": "3"}).retained == 3
     assert (found.checkpoints, found.savepoints) == (Path("/a b/checkpoints"), Path("/c"))
     with pytest.raises(ValueError, match=r"execution.checkpointing.dir is 's3://x'"):
         folders({"execution.checkpointing.dir": "s3://x"})
@@ -272,6 +275,26 @@ def test_waiting_for_slots_is_an_error_that_names_wanted_and_free(stage: Stage) 
         0,
         3,
     )
+
+
+def test_what_former_runs_left_is_removed_once_the_run_has_checkpoints_of_its_own(stage: Stage) -> None:
+    first, second = job_id(Job.INGEST), job_id(Job.INGEST, {job_id(Job.INGEST)})
+    old, own = (stage.flink.checkpoints / one / "chk-5" for one in (first, second))
+    for folder in (old, stage.flink.checkpoints / second):
+        folder.mkdir(parents=True)
+    (old / "_metadata").write_bytes(b"x")
+    stage.flink.runs(Job.INGEST, second)
+    stage.look(0)
+    assert (old / "_metadata").exists()
+    own.mkdir()
+    (own / "_metadata").write_bytes(b"x")
+    stage.look(2)
+    assert not old.exists()
+    assert (own / "_metadata").exists()
+    assert len(stage.events("removed what former runs left")) == 1
+    old.mkdir()
+    stage.look(4)
+    assert old.exists(), "once per run"
 
 
 def test_a_submission_past_its_time_is_ended_with_its_children() -> None:

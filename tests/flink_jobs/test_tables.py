@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -22,7 +21,7 @@ from core.records import Prediction
 from core.schemas import TABLES, table_spec
 from core.validation import Reason, Rejected
 from flink_jobs.check import headers
-from flink_jobs.commit import CommitMap, firsts
+from flink_jobs.commit import CommitMap
 from flink_jobs.tables import create, table_uri
 
 EVERY = pytest.mark.parametrize("application", APPLICATIONS.values(), ids=list(APPLICATIONS))
@@ -78,15 +77,20 @@ def send(commit: CommitMap, first: int, messages: Sequence[bytes], partition: in
 
 
 def letters(
-    commit: CommitMap, first: int, found: Sequence[tuple[bytes | None, bytes | None, Rejected]]
+    commit: CommitMap,
+    first: int,
+    found: Sequence[tuple[bytes | None, bytes | None, Rejected]],
+    source: int | None = None,
+    partition: int = 0,
 ) -> None:
     """Dead letters of one partition, as Flink hands them over: headers as columns, the time as text."""
-    carried = [headers(why, 2, 100 + first + n) for n, (_, _, why) in enumerate(found)]
+    source = 100 + first if source is None else source
+    carried = [headers(why, 2, source + n) for n, (_, _, why) in enumerate(found)]
     frame = pd.DataFrame(
         {
             "key": [key for key, _, _ in found],
             "payload": [payload for _, payload, _ in found],
-            "p": [0] * len(found),
+            "p": [partition] * len(found),
             "o": range(first, first + len(found)),
             "sent_at": ["2026-05-04 23:59:59.123"] * len(found),
         },
@@ -150,21 +154,32 @@ def test_an_answer_that_is_published_again_is_dropped(tmp_path: Path) -> None:
     ]
 
 
+def test_a_dead_letter_that_was_written_again_is_there_once(tmp_path: Path) -> None:
+    """`ingest` lost its newest checkpoint: the same letters lie further on in the topic."""
+    commit = commit_map(tmp_path, ANY, Table.REJECTS)
+    one = (b"k", b"x", Rejected(Reason.MALFORMED_JSON, "", "no JSON"))
+    letters(commit, 0, [one, one, one], source=100)
+    letters(commit, 3, [one, one], source=101)
+    letters(commit, 5, [one], source=103)
+    assert [row[SOURCE_OFFSET] for row in rows(commit)] == [100, 101, 102, 103]
+
+
+def test_a_dead_letter_without_a_key_is_known_in_another_partition(tmp_path: Path) -> None:
+    """Without a key, the second writing puts it where it likes."""
+    commit = commit_map(tmp_path, ANY, Table.REJECTS)
+    one = (None, b"x", Rejected(Reason.MISSING_KEY, ANY.key, "no key"))
+    letters(commit, 0, [one, one], source=100)
+    letters(commit, 0, [one, one, one], source=100, partition=1)
+    letters(commit, 0, [one], source=99, partition=2)
+    assert [row[SOURCE_OFFSET] for row in rows(commit)] == [99, 100, 101, 102]
+
+
 def test_a_batch_of_repeats_only_still_moves_the_topics_offset(tmp_path: Path) -> None:
     commit = commit_map(tmp_path, ANY, Table.PREDICTIONS)
     send(commit, 0, [prediction(ANY, 0, n) for n in range(3)])
     send(commit, 3, [prediction(ANY, 0, n) for n in range(3)])
     send(commit, 3, [prediction(ANY, 0, n) for n in range(6)])
     assert [row[SOURCE_OFFSET] for row in rows(commit)] == [0, 1, 2, 3, 4, 5]
-
-
-def test_first_rows_per_lane() -> None:
-    partitions = np.array([0, 0, 1, 0, 0, 1, 0])
-    sources = np.array([0, 1, 0, 0, 0, 0, 1])
-    offsets = np.array([5, 5, 5, 5, 9, 4, 6])
-    kept, ends = firsts(partitions, sources, offsets, {(0, 1): 6})
-    assert kept.tolist() == [True, False, True, False, True, False, True]
-    assert ends == {(0, 0): 10, (0, 1): 7, (1, 0): 6}
 
 
 @EVERY

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
+from core.applications import APPLICATIONS
+from core.names import Stream, topic
 from infra.local import broker
 
 
@@ -64,3 +66,10 @@ def test_a_topic_that_stays_away_is_an_error_not_an_empty_topic(monkeypatch: pyt
 
 def test_no_topics_hold_nothing() -> None:
     assert ends(Young([])) == 0
+
+
+def test_events_are_dated_by_the_broker() -> None:
+    dated = {
+        name for name in broker.missing_topics([]) if "message.timestamp.type" in broker.topic_config(name)
+    }
+    assert dated == {topic(name, Stream.EVENTS) for name in APPLICATIONS}
