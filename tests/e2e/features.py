@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import orjson
 from confluent_kafka import TopicPartition
 
@@ -130,15 +129,7 @@ def submit(stack: Stack, job: Job) -> None:
     env = stack.env | flink.environment(stack.read)
     done = subprocess.run(command, env=env, cwd=REPO, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    wait_for(f"{job} runs", lambda: _runs(stack, job), 60)
-
-
-def _runs(stack: Stack, job: Job) -> bool:
-    jobs = httpx.get(f"{stack.flink}/jobs/overview").json()["jobs"]
-    return any(
-        one["name"] == job and one["state"] == "RUNNING" and one["tasks"]["running"] == one["tasks"]["total"]
-        for one in jobs
-    )
+    wait_for(f"{job} runs", lambda: not stack.waits(job), 60)
 
 
 def collect(url: str, application: str, rows: int, seconds: float = 240) -> list[dict[str, Any]]:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import httpx
 import orjson
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -134,20 +133,10 @@ def pipeline(var: Path) -> Iterator[Stack]:
         broker.create_topics(read)
         create_all(read.lake_uri)
         supervise.start(read, "flink-jobs")
-        wait_for("all jobs run", lambda: _all_run(stack), 180)
+        wait_for("all jobs run", lambda: not stack.waits(), 180)
         yield stack
     finally:
         supervise.stop_all(read, stop_order(programs(read)))
-
-
-def _all_run(stack: Stack) -> bool:
-    jobs = httpx.get(f"{stack.flink}/jobs/overview").json()["jobs"]
-    running = {
-        one["name"]
-        for one in jobs
-        if one["state"] == "RUNNING" and one["tasks"]["running"] == one["tasks"]["total"]
-    }
-    return running == {str(job) for job in stack.read.flink.kept_jobs}
 
 
 def run(stack: Stack, sent: Sequence[tuple[str, Message]], kills: Sequence[str], apart: float) -> Outcome:
@@ -170,7 +159,7 @@ def run(stack: Stack, sent: Sequence[tuple[str, Message]], kills: Sequence[str],
         assert not left, "the stream was over before all parts were killed"
         sender.flush()
         _close(sender)
-        wait_for("all jobs run", lambda: _all_run(stack), HEALED_SECONDS)
+        wait_for("all jobs run", lambda: not stack.waits(), HEALED_SECONDS)
         audit(stack.read, HEALED_SECONDS)
     outcome = Outcome(acknowledged=sender.acknowledged, reads=reads)
     for key, uri in uris.items():

@@ -17,7 +17,9 @@ from unittest.mock import patch
 import httpx
 
 from core.connect.supervisor import control
+from core.names import Job
 from core.settings import Settings, load
+from flink_jobs.cluster import Cluster, waits
 from infra.local import supervise
 
 REPO = Path(__file__).resolve().parents[2]
@@ -99,6 +101,11 @@ class Stack:
     def application(self, name: str) -> dict[str, Any]:
         """What the API says of one application."""
         return dict(self.status()["applications"][name])
+
+    def waits(self, *jobs: Job) -> list[str]:
+        """What is missing until all tasks of these jobs run, of all kept jobs if none is named."""
+        flink = self.read.flink
+        return waits(Cluster.at(flink.host, flink.port).jobs(), jobs or flink.kept_jobs)
 
     def pid(self, part: str) -> int:
         """The process of a part, as scripts/status prints it."""

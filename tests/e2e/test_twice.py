@@ -83,4 +83,5 @@ def test_the_learner_was_asked_each_once(lost: Stack, name: str) -> None:
     wait_for("all are asked", lambda: lost.application(name)["asked"] >= len(events))
     assert lost.application(name)["asked"] == len(events)
     answers = map(place, read_all(lost.read.broker.url, names.topic(name, Stream.PREDICTIONS)))
-    assert unseen([(row.partition, place(row)) for row in valid], answers) == []
+    once = dict.fromkeys((row.partition, place(row)) for row in valid)  # as the learner met them first
+    assert unseen(list(once), answers) == []
