@@ -21,7 +21,7 @@ from infra.local.program import APP_PYTHON, FLINK_PYTHON, REPO, stop_order
 from infra.local.programs import programs
 from infra.local.supervise import StackError, log_file
 
-LIMIT_SECONDS = 240.0
+LIMIT_SECONDS = 420.0
 """How long one part may take until it is ready."""
 
 POLL_SECONDS = 0.3

@@ -85,7 +85,7 @@ class Stack:
         """Starts parts that were stopped."""
         supervise.start(self.read, *parts)
 
-    def local(self, *arguments: str, seconds: float = 400) -> subprocess.CompletedProcess[str]:
+    def local(self, *arguments: str, seconds: float = 900) -> subprocess.CompletedProcess[str]:
         """Runs what stands behind scripts/up, down and status."""
         command = [sys.executable, "-m", "infra.local", *arguments]
         return subprocess.run(
