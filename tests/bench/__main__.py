@@ -103,10 +103,11 @@ def latency(
         list[float], typer.Option(min=1, help="Events/s over all applications; repeatable.")
     ] = _RATES,
     seconds: Annotated[float, typer.Option(min=10, help="How long each rate is measured.")] = 60,
+    state: Annotated[str, typer.Option(help="Of the job features: rocksdb or hashmap.")] = "rocksdb",
     as_json: AsJson = False,
 ) -> None:
     """From event to valid, to features, to prediction, on a whole stack at several rates. Takes minutes."""
-    _print(latency_bench.measure(rate, seconds, say), latency_bench.BASELINE, as_json)
+    _print(latency_bench.measure(rate, seconds, state, say), latency_bench.BASELINE, as_json)
 
 
 @app.command()

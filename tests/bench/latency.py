@@ -6,13 +6,10 @@ producers at a rate -> whole stack -> this reader: time of arrival - time at whi
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +20,8 @@ from confluent_kafka import OFFSET_END, TopicPartition
 from core.applications import APPLICATIONS
 from core.connect import kafka
 from core.names import Stream, topic
-from tests.e2e.stack import REPO, Stack, wait_for
+from tests.e2e.flow import flow
+from tests.e2e.stack import Stack, wait_for
 
 BASELINE = "the same stack at the lower rate, in the same run"
 
@@ -98,10 +96,10 @@ class Arrivals:
         self._consumer.close()
 
 
-def measure(rates: list[float], seconds: float, say: Say) -> dict[str, Any]:
+def measure(rates: list[float], seconds: float, state: str, say: Say) -> dict[str, Any]:
     """Per rate (events/s over all applications): ms p50, p95, p99 to each stream, and the share seen."""
     folder = Path(tempfile.mkdtemp(prefix="millrace-bench-"))
-    stack = Stack(folder, SETTINGS)
+    stack = Stack(folder, SETTINGS | {"MILLRACE_FLINK__STATE": state})
     figures: dict[str, Any] = {}
     try:
         started = stack.local("up", "--detach")
@@ -114,8 +112,8 @@ def measure(rates: list[float], seconds: float, say: Say) -> dict[str, Any]:
     finally:
         stack.local("down")
         shutil.rmtree(folder, ignore_errors=True)
-    low, *_, high = figures.values()
-    return figures | {"ratio": round(high["prediction_ms"]["p95"] / low["prediction_ms"]["p95"], 2)}
+    first, *_, last = (one["prediction_ms"]["p95"] for one in figures.values())
+    return {"state": state} | figures | {"ratio": round(last / first, 2)}
 
 
 def _at(stack: Stack, rate: float, seconds: float) -> dict[str, Any]:
@@ -125,7 +123,7 @@ def _at(stack: Stack, rate: float, seconds: float) -> dict[str, Any]:
     wanted = FIRST_SEEN | COMMITTED
     readers = {name: Arrivals(url, one, name in COMMITTED) for name, one in wanted.items()}
     events = Arrivals(url, Stream.EVENTS, committed=False)
-    with _flow(stack, rate):
+    with flow(stack, rate):
         time.sleep(WARM_S)
         begin = time.time()
         time.sleep(seconds)
@@ -150,19 +148,3 @@ def _spread(produced: dict[Place, float], seen: dict[Place, float]) -> dict[str,
     return {name: round(float(value), 1) for name, value in figures.items()} | {
         "seen": round(len(delays) / len(produced), 5)
     }
-
-
-@contextmanager
-def _flow(stack: Stack, rate: float) -> Iterator[None]:
-    """Events of all applications together at a rate, from producers of their own."""
-    env = stack.env | {"MILLRACE_PRODUCERS__RATE": str(rate / len(APPLICATIONS))}
-    commands = [[sys.executable, "-m", "producers", "run", name] for name in APPLICATIONS]
-    quiet = subprocess.DEVNULL
-    running = [subprocess.Popen(one, env=env, cwd=REPO, stdout=quiet, stderr=quiet) for one in commands]
-    try:
-        yield
-    finally:
-        for process in running:
-            process.terminate()
-        for process in running:
-            process.wait(60)

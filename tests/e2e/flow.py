@@ -17,10 +17,13 @@ EVENTS_PER_S = 200
 
 
 @contextmanager
-def flow(stack: Stack) -> Iterator[None]:
-    """Events of all applications, until the block ends; then every producer has delivered what it made."""
+def flow(stack: Stack, rate: float = EVENTS_PER_S) -> Iterator[None]:
+    """Events of all applications, until the block ends; then every producer has delivered what it made.
+
+    rate: events per second over all applications.
+    """
     env = stack.env | {
-        "MILLRACE_PRODUCERS__RATE": str(EVENTS_PER_S / len(APPLICATIONS)),
+        "MILLRACE_PRODUCERS__RATE": str(rate / len(APPLICATIONS)),
         "MILLRACE_PRODUCERS__SEED": "7",
     }
     running = [
