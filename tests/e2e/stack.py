@@ -105,7 +105,9 @@ class Stack:
     def waits(self, *jobs: Job) -> list[str]:
         """What is missing until all tasks of these jobs run, of all kept jobs if none is named."""
         flink = self.read.flink
-        return waits(Cluster.at(flink.host, flink.port).jobs(), jobs or flink.kept_jobs)
+        cluster = Cluster.at(flink.host, flink.port)
+        with cluster.client:
+            return waits(cluster.jobs(), jobs or flink.kept_jobs)
 
     def pid(self, part: str) -> int:
         """The process of a part, as scripts/status prints it."""
