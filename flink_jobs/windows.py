@@ -19,6 +19,9 @@ from core.names import SOURCE_OFFSET, SOURCE_PARTITION
 from core.windows import Count, DistanceFromLast, Window
 from flink_jobs.aggregates import TIME, Level, column, interval, levels, milliseconds
 
+ARRIVED = "arrived"
+"""When the broker took the valid row: event time does not run ahead of it."""
+
 _IDENTITY = (TIME, SOURCE_PARTITION, SOURCE_OFFSET)
 
 _TIMELY = f"(CURRENT_WATERMARK(`{TIME}`) IS NULL OR `{TIME}` > CURRENT_WATERMARK(`{TIME}`))"
@@ -51,8 +54,9 @@ def source_ddl(application: Application, table: str, delay: timedelta, options: 
         f"`{SOURCE_OFFSET}` BIGINT",
         # Cut to milliseconds: a finer time could pass the watermark by less than the windows can see.
         f"`{TIME}` AS CAST(`{time}` AS TIMESTAMP_LTZ(3))",
-        # A clock that is ahead, which validation allows by minutes, must not make all other rows late.
-        f"WATERMARK FOR `{TIME}` AS LEAST(`{TIME}`, CURRENT_ROW_TIMESTAMP()) - {interval(delay)}",
+        f"`{ARRIVED}` TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL",
+        # A producer's clock that is ahead, which validation allows by minutes, must not make all others late.
+        f"WATERMARK FOR `{TIME}` AS LEAST(`{TIME}`, `{ARRIVED}`) - {interval(delay)}",
     ]
     return _create(table, columns, options)
 

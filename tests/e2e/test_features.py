@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -72,16 +73,19 @@ AHEAD = 10_000_000
 
 def clock_ahead(url: str, application: Application) -> dict[int, bool]:
     """Sends events of now, in every partition, after one that is four minutes ahead; which rows are late?"""
-    check, now = Check(application), datetime.now(UTC)
-    rows = []
-    for n, ahead in enumerate((timedelta(minutes=4), *(timedelta(seconds=-s) for s in (9, 6, 3)))):
+    check = Check(application)
+    # The last one lets the two before it leave; itself it stays, and the first until the clock is there.
+    for n, ahead in enumerate((timedelta(minutes=4), timedelta(0), timedelta(0), timedelta(seconds=3))):
+        now = datetime.now(UTC)
+        rows = []
         for partition in range(3):
             made = generator(application.name, seed=3 * n + partition).next(now + ahead)
             event = check.encode(made, now)
-            place = AHEAD + n
-            rows.append(Valid(partition, event.key.encode(), with_source(event.body, partition, place)))
-    send(url, application.name, rows)
-    # The last one stays until event time passes it, and the first until the clock does.
+            body = with_source(event.body, partition, AHEAD + n)
+            rows.append(Valid(partition, event.key.encode(), body))
+        send(url, application.name, rows)
+        # Event time is told five times a second: now the first one could have moved it.
+        time.sleep(0.5 if n < 2 else 3)
     found = collect(url, application.name, EVENTS + 6)
     return {row["source_offset"]: row[LATE] for row in found if row["source_offset"] >= AHEAD}
 
