@@ -14,6 +14,7 @@ import pytest
 
 from core import names
 from core.applications import APPLICATIONS
+from core.connect.supervisor import parts
 from core.names import SOURCE_OFFSET, SOURCE_PARTITION, Job, Stream, Table
 from flink_jobs.checkpoints import stem
 from flink_jobs.tables import table_uri
@@ -42,6 +43,8 @@ def written(stack: Stack, name: str) -> Counter[Place]:
 @pytest.fixture(scope="module")
 def lost(stack: Stack) -> Stack:
     """The stack after `ingest` began anew, while events flowed, and all is quiet again."""
+    running = parts(stack.var)
+    stack.stop(*(one for one in running if one.startswith("producer-") and running[one].pid))
     before = {name: set(written(stack, name)) for name in APPLICATIONS}
     stack.stop("flink-jobs")
     stop(stack, Job.INGEST)
