@@ -38,7 +38,6 @@ def connection(application: Application, bodies: Sequence[bytes]) -> duckdb.Duck
     database.register("loaded", loaded)
     time = application.event_time.name
     moment = f"date_trunc('milliseconds', \"{time}\"::TIMESTAMPTZ)"
-    moment = f"date_trunc('milliseconds', \"{time}\"::TIMESTAMPTZ)"
     database.execute(f"CREATE TABLE events AS SELECT *, {moment} AS ms FROM loaded")  # noqa: S608
     return database
 
