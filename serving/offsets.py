@@ -11,13 +11,30 @@ from core.names import Stream, topic
 from serving.ledger import Book
 
 if TYPE_CHECKING:
-    from confluent_kafka import TopicPartition
+    from confluent_kafka import KafkaError, TopicPartition
 
 ANSWER_SECONDS = 2.0
 
 
 class NoBroker(Exception):
     """The broker does not answer within its time."""
+
+
+class Again(Exception):
+    """The topics have changed under a reader: it starts over from what is stored."""
+
+
+def moved(error: KafkaError) -> bool:
+    """Whether a consumer's error says that its topics have changed."""
+    from confluent_kafka import KafkaError
+
+    return error.code() in (
+        KafkaError.OFFSET_OUT_OF_RANGE,
+        KafkaError._AUTO_OFFSET_RESET,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_TOPIC,
+        KafkaError._UNKNOWN_PARTITION,
+    )
 
 
 class LogReader:

@@ -24,7 +24,7 @@ from core.connect.redis import client
 from core.names import RejectHeader, Stream, topic
 from core.settings import Settings
 from serving.ledger import COUNTED, Book, Ledger
-from serving.offsets import LogReader, NoBroker
+from serving.offsets import Again, LogReader, NoBroker, moved
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message
@@ -38,10 +38,6 @@ LOOK_SECONDS = 10.0
 WAIT_SECONDS = 2.0
 CONSUME_MESSAGES = 5000
 UNKNOWN_REASON = "unknown"
-
-
-class Again(Exception):
-    """The topics have changed under the reader: it starts over from what is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +153,7 @@ class Tally:
             book.count(_known(message.partition()), _known(message.offset()), reason)
         elif error.code() == KafkaError._PARTITION_EOF:
             self._book_of(message)[0].drained.add(_known(message.partition()))
-        elif error.code() in (
-            KafkaError.OFFSET_OUT_OF_RANGE,
-            KafkaError._AUTO_OFFSET_RESET,
-            KafkaError.UNKNOWN_TOPIC_OR_PART,
-            KafkaError._UNKNOWN_TOPIC,
-            KafkaError._UNKNOWN_PARTITION,
-        ):
+        elif moved(error):
             self._stop.wait(WAIT_SECONDS)
             raise Again(error.str())
         else:

@@ -22,7 +22,7 @@ from core.names import Stream, topic
 from core.settings import Settings
 from serving.features.arrivals import Arrivals
 from serving.features.store import FeatureStore, Letter, OtherWriter, Row
-from serving.offsets import LogReader, NoBroker
+from serving.offsets import Again, LogReader, NoBroker, moved
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message
@@ -41,10 +41,6 @@ WAIT_SECONDS = 2.0
 
 WRITTEN = {topic(name, Stream.FEATURES): app for name, app in APPLICATIONS.items() if app.windows}
 """The topics that are read."""
-
-
-class Again(Exception):
-    """The topics have changed under the reader: it starts over from what is stored."""
 
 
 class Writer:
@@ -151,13 +147,7 @@ class Writer:
         assert error is not None  # noqa: S101 - asked by the caller
         if error.code() == KafkaError._PARTITION_EOF:
             self._stores[message.topic() or ""].report.book.drained.add(message.partition() or 0)
-        elif error.code() in (
-            KafkaError.OFFSET_OUT_OF_RANGE,
-            KafkaError._AUTO_OFFSET_RESET,
-            KafkaError.UNKNOWN_TOPIC_OR_PART,
-            KafkaError._UNKNOWN_TOPIC,
-            KafkaError._UNKNOWN_PARTITION,
-        ):
+        elif moved(error):
             raise Again(error.str())
         else:
             log.debug("features: reads on", error=error.str())
