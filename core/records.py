@@ -21,6 +21,18 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     interval: tuple[float, float] | None = None
 
 
+class Contribution(msgspec.Struct, frozen=True, kw_only=True):
+    """By how much one input moved an answer.
+
+    name: dotted path of a field or name of a feature; inputs that act together are joined by " x ".
+    value: as the row has it. effect: in log-odds (classification) or in the label's unit (regression).
+    """
+
+    name: str
+    value: Any
+    effect: float
+
+
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     """An answer on the topic `predictions`: given at event time, before the label was known."""
 

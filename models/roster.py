@@ -1,14 +1,16 @@
 """The recipes of online models by name, and how one is made for an application.
 
 application.online[0] -> build -> model -> to_bytes -> restore -> model
+                                                  `-> columnar -> its compiled body
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from importlib import import_module
+from typing import Protocol, cast
 
 from core.declaration import Application
-from models.base import OnlineModel
+from models.base import ColumnarModel, OnlineModel
 from models.relative_least_squares import RelativeLeastSquares
 from models.session_kmeans import SessionKMeans
 from models.token_stack import TokenStack
@@ -29,6 +31,22 @@ RECIPES: dict[str, Recipe] = {
     "relative_least_squares": RelativeLeastSquares,
     "session_kmeans": SessionKMeans,
 }
+
+
+COMPILED: dict[str, str] = {}
+"""Recipe -> module:class of its compiled body. Imported when asked for: a compiler takes a second to load."""
+
+
+def columnar(name: str, data: bytes) -> ColumnarModel | None:
+    """The compiled body of recipe `name` that goes on from a model's bytes; None where there is none.
+
+    Raises BadModel when the bytes are not its.
+    """
+    place = COMPILED.get(name)
+    if place is None:
+        return None
+    module, _, kind = place.partition(":")
+    return cast(ColumnarModel, getattr(import_module(module), kind).from_bytes(data))
 
 
 def build(application: Application, name: str | None = None) -> OnlineModel:
