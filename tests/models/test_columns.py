@@ -10,7 +10,7 @@ import pytest
 from core.applications import APPLICATIONS
 from core.declaration import Application, Category, Entity, Flag, Number, leaves
 from core.features import features
-from models.columns import NULL, Columns, from_rows, identity, microseconds
+from models.columns import NULL, Column, Columns, from_rows, identity, microseconds
 from tests.learners.streams import lessons
 
 EVERY = pytest.mark.parametrize("application", APPLICATIONS.values(), ids=lambda one: one.name)
@@ -52,11 +52,11 @@ def test_values_stand_where_the_declaration_has_them(application: Application) -
             assert from_rows(application, [{path: False}, {path: True}])[path].tolist() == [0, 1]
 
 
-def _nulls(application: Application, columns: Columns, path: str) -> np.ndarray:  # type: ignore[type-arg]
+def _nulls(application: Application, columns: Columns, path: str) -> Column:
     leaf = dict(leaves(application)).get(path)
     if leaf is None or isinstance(leaf, Number):
-        return np.isnan(columns[path])
-    return columns[path] == (NULL if isinstance(leaf, Category | Flag) else 0)
+        return np.asarray(np.isnan(columns[path]))
+    return np.asarray(columns[path] == (NULL if isinstance(leaf, Category | Flag) else 0))
 
 
 def test_an_entity_is_one_number_everywhere() -> None:
