@@ -1,7 +1,7 @@
 """Checks a batch of raw messages: the map of the job `ingest`.
 
-    key, payload, partition, offset, second -> Check -> accepted: key, canonical JSON with its source
-                                                   `-> refused: key and payload as they were, and why
+    key, payload, partition, offset, second -> Check -> accepted: canonical JSON with its source, and null
+                                                   `-> refused: the payload as it was, and why
 
 Pure functions from columns to columns. Nothing here raises on bad input: an exception inside a Flink map
 restarts the job, which would meet the same message again, for ever. Nothing reads a clock: a message that
@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from core.applications import get
 from core.names import RejectHeader
@@ -31,8 +33,11 @@ LATEST = 253_000_000_000
 
 KEY = "message_key"
 PAYLOAD = "payload"
-COLUMNS = (KEY, PAYLOAD, *RejectHeader)
-"""What the map returns, all bytes. The columns of `RejectHeader` are null in an accepted row."""
+WHY = "why"
+COLUMNS = (KEY, PAYLOAD, WHY)
+"""What the map returns, all bytes: every column costs each row its way through Arrow and back.
+
+`why` is null in an accepted row, else the headers of the dead letter as JSON, one text each."""
 
 Cell = bytes | None
 
@@ -44,14 +49,13 @@ def check_batch(
     partitions: Sequence[int],
     offsets: Sequence[int],
     seconds: Sequence[int],
-) -> dict[str, list[Cell]]:
-    """One list per name of `COLUMNS`, as long as the inputs and in their order.
+) -> tuple[list[Cell], list[Cell]]:
+    """The columns `payload` and `why`, as long as the inputs and in their order.
 
     seconds: when the broker took each message, since 1970; an event further ahead than allowed is refused.
     """
-    columns: dict[str, list[Cell]] = {name: [None] * len(payloads) for name in COLUMNS}
-    columns[KEY] = list(keys)
-    bodies = columns[PAYLOAD]
+    bodies: list[Cell] = []
+    reasons: list[Cell] = [None] * len(payloads)
     # What is sound at the earliest moment is so at its own: few need a clock of their own.
     earliest = min(seconds, default=0)
     now = _moment(earliest)
@@ -62,12 +66,11 @@ def check_batch(
         if isinstance(result, Rejected) and result.reason == Reason.FUTURE_TIME and seconds[row] > earliest:
             result = check(key, payload, _moment(seconds[row]))
         if isinstance(result, Rejected):
-            bodies[row] = payload
-            for name, text in headers(result, partition, offset).items():
-                columns[name][row] = text
+            bodies.append(payload)
+            reasons[row] = msgspec.json.encode(headers(result, partition, offset))
         else:
-            bodies[row] = with_source(result.body, partition, offset)
-    return columns
+            bodies.append(with_source(result.body, partition, offset))
+    return bodies, reasons
 
 
 def _moment(second: int) -> datetime:
@@ -75,20 +78,20 @@ def _moment(second: int) -> datetime:
     return datetime.fromtimestamp(min(max(second, 0), LATEST), UTC)
 
 
-def headers(rejected: Rejected, partition: int, offset: int) -> dict[RejectHeader, bytes]:
-    """The headers of a dead letter, UTF-8."""
+def headers(rejected: Rejected, partition: int, offset: int) -> dict[RejectHeader, str]:
+    """The headers of a dead letter."""
     return {
-        RejectHeader.REASON: rejected.reason.encode(),
+        RejectHeader.REASON: rejected.reason.value,
         RejectHeader.FIELD: _text(rejected.field),
         RejectHeader.DETAIL: _text(rejected.detail),
-        RejectHeader.SOURCE_PARTITION: b"%d" % partition,
-        RejectHeader.SOURCE_OFFSET: b"%d" % offset,
+        RejectHeader.SOURCE_PARTITION: str(partition),
+        RejectHeader.SOURCE_OFFSET: str(offset),
     }
 
 
-def _text(text: str) -> bytes:
+def _text(text: str) -> str:
     # A name taken from a message may hold half a surrogate pair, which UTF-8 does not have.
-    return text[:LONGEST_HEADER].encode(errors="replace")
+    return text[:LONGEST_HEADER].encode(errors="replace").decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +107,10 @@ class CheckMap:
         """Columns by position: key, payload, partition, offset, second at which the broker took it."""
         import pandas as pd
 
-        keys, payloads, partitions, offsets, seconds = (frame[name].tolist() for name in frame.columns)
-        columns = check_batch(_check(self.application), keys, payloads, partitions, offsets, seconds)
-        return pd.DataFrame(columns, columns=COLUMNS, dtype=object)
+        cells = [frame[name].tolist() for name in frame.columns]
+        bodies, reasons = check_batch(_check(self.application), *cells)
+        columns = (frame.iloc[:, 0], pd.Series(bodies, dtype=object), pd.Series(reasons, dtype=object))
+        return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)), copy=False)
 
 
 @cache

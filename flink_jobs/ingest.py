@@ -17,7 +17,7 @@ from core.names import Job, RejectHeader, Stream, topic
 from core.schemas import raw_sink_ddl, raw_source_ddl
 from core.settings import Settings
 from flink_jobs import streams
-from flink_jobs.check import COLUMNS, KEY, PAYLOAD, CheckMap
+from flink_jobs.check import COLUMNS, KEY, PAYLOAD, WHY, CheckMap
 
 JOB = Job.INGEST
 
@@ -59,15 +59,18 @@ def _add(environment: Any, statements: Any, application: Application, url: str) 
         f"EXTRACT(EPOCH FROM `sent_at`) AS `second` FROM `{events}`"
     )
     environment.create_temporary_view(f"`{checked}`", messages.map(check))
-    reason = f"`{RejectHeader.REASON}`"
     statements.add_insert_sql(
-        f"INSERT INTO `{valid}` SELECT `{KEY}`, `{PAYLOAD}` FROM `{checked}` WHERE {reason} IS NULL"  # noqa: S608
+        f"INSERT INTO `{valid}` SELECT `{KEY}`, `{PAYLOAD}` FROM `{checked}` WHERE `{WHY}` IS NULL"  # noqa: S608
     )
-    headers = ", ".join(f"'{header}', `{header}`" for header in RejectHeader)
+    headers = ", ".join(f"'{header}', {_header(header)}" for header in RejectHeader)
     statements.add_insert_sql(
         f"INSERT INTO `{dlq}` SELECT `{KEY}`, `{PAYLOAD}`, MAP[{headers}] "  # noqa: S608
-        f"FROM `{checked}` WHERE {reason} IS NOT NULL"
+        f"FROM `{checked}` WHERE `{WHY}` IS NOT NULL"
     )
+
+
+def _header(header: RejectHeader) -> str:
+    return f"CAST(JSON_VALUE(CAST(`{WHY}` AS STRING), '$.{header}') AS BYTES)"
 
 
 def rewind(settings: Settings) -> None:

@@ -15,7 +15,7 @@ from core.applications import APPLICATIONS
 from core.declaration import Application
 from core.names import SOURCE_OFFSET, SOURCE_PARTITION, RejectHeader
 from core.validation import Check, Reason
-from flink_jobs.check import COLUMNS, KEY, LONGEST_HEADER, PAYLOAD, CheckMap, check_batch
+from flink_jobs.check import COLUMNS, LONGEST_HEADER, PAYLOAD, WHY, CheckMap, check_batch
 from tests.flink_jobs.messages import NOW, message
 
 SECOND = int(NOW.timestamp())
@@ -23,19 +23,21 @@ SECOND = int(NOW.timestamp())
 EVERY = pytest.mark.parametrize("application", APPLICATIONS.values(), ids=list(APPLICATIONS))
 
 
-def one(application: Application, key: bytes | None, payload: bytes | None) -> dict[str, bytes | None]:
-    columns = check_batch(Check(application), [key], [payload], [2], [41], [SECOND])
-    assert tuple(columns) == COLUMNS
-    return {name: cells[0] for name, cells in columns.items()}
+def one(
+    application: Application, key: bytes | None, payload: bytes | None
+) -> tuple[bytes | None, dict[str, str] | None]:
+    """The payload that comes out, and the headers of a refused one."""
+    bodies, reasons = check_batch(Check(application), [key], [payload], [2], [41], [SECOND])
+    assert (len(bodies), len(reasons)) == (1, 1)
+    return bodies[0], None if reasons[0] is None else json.loads(reasons[0])
 
 
 @EVERY
 def test_an_accepted_row_is_canonical_json_with_its_source(application: Application) -> None:
     key, body = message(application, 1)
-    row = one(application, key, body)
-    assert row[KEY] == key
-    assert all(row[header] is None for header in RejectHeader)
-    event = json.loads(row[PAYLOAD] or b"")
+    told, why = one(application, key, body)
+    assert why is None
+    event = json.loads(told or b"")
     assert (event.pop(SOURCE_PARTITION), event.pop(SOURCE_OFFSET)) == (2, 41)
     assert event == json.loads(body)
 
@@ -62,23 +64,27 @@ def test_every_kind_of_bad_message_keeps_its_bytes_and_says_why(application: App
         (key, json.dumps(event | {"surplus": 1}).encode(), Reason.UNKNOWN_FIELD, "surplus"),
     ]
     for key_in, payload, reason, field in kinds:
-        row = one(application, key_in, payload)
-        assert (row[KEY], row[PAYLOAD]) == (key_in, payload)
-        assert row[RejectHeader.REASON] == reason.encode(), payload
-        assert (row[RejectHeader.FIELD] or b"").decode().endswith(field)
-        assert row[RejectHeader.SOURCE_PARTITION] == b"2"
-        assert row[RejectHeader.SOURCE_OFFSET] == b"41"
+        told, why = one(application, key_in, payload)
+        assert told == payload
+        assert why is not None
+        assert set(why) == set(RejectHeader)
+        assert why[RejectHeader.REASON] == reason, payload
+        assert why[RejectHeader.FIELD].endswith(field)
+        assert why[RejectHeader.SOURCE_PARTITION] == "2"
+        assert why[RejectHeader.SOURCE_OFFSET] == "41"
 
 
 @EVERY
 def test_names_taken_from_a_message_fit_into_a_header(application: Application) -> None:
     """A name may hold half a surrogate pair, which UTF-8 lacks, or be as long as the message."""
     key, _ = message(application, 3)
-    half = one(application, key, b'{"\\ud800": NaN}')
+    _, half = one(application, key, b'{"\\ud800": NaN}')
+    assert half
     assert half[RejectHeader.REASON]
-    long = one(application, key, b'{"%b": 1}' % (b"x" * 100_000))
-    assert long[RejectHeader.REASON] == Reason.UNKNOWN_FIELD.encode()
-    assert all(len(long[header] or b"") <= LONGEST_HEADER for header in RejectHeader)
+    _, long = one(application, key, b'{"%b": 1}' % (b"x" * 100_000))
+    assert long
+    assert long[RejectHeader.REASON] == Reason.UNKNOWN_FIELD
+    assert all(len(text) <= LONGEST_HEADER for text in long.values())
 
 
 @EVERY
@@ -94,14 +100,14 @@ def test_no_bytes_raise(application: Application, data: st.DataObject) -> None:
     rows = data.draw(st.lists(st.tuples(st.none() | st.binary(max_size=20), raw), max_size=20))
     keys, payloads = [key for key, _ in rows], [payload for _, payload in rows]
     numbers = list(range(len(rows)))
-    columns = check_batch(Check(application), keys, payloads, numbers, numbers, [SECOND] * len(rows))
-    assert {len(cells) for cells in columns.values()} == {len(rows)}
-    assert columns[KEY] == keys
-    for row, reason in enumerate(columns[RejectHeader.REASON]):
-        refused = reason is not None
-        assert refused == (columns[PAYLOAD][row] == payloads[row])
-        assert all((columns[header][row] is not None) == refused for header in RejectHeader)
-        assert not refused or Reason((reason or b"").decode())
+    bodies, reasons = check_batch(Check(application), keys, payloads, numbers, numbers, [SECOND] * len(rows))
+    assert len(bodies) == len(reasons) == len(rows)
+    for body, payload, why in zip(bodies, payloads, reasons, strict=True):
+        assert (why is not None) == (body == payload)
+        if why is not None:
+            told = json.loads(why)
+            assert set(told) == set(RejectHeader)
+            assert Reason(told[RejectHeader.REASON])
 
 
 _json = st.recursive(
@@ -128,9 +134,14 @@ def test_the_map_survives_its_way_to_a_worker(application: Application) -> None:
     frame["e"] = SECOND
     result = travelled(frame)
     assert list(result.columns) == list(COLUMNS)
-    assert result[RejectHeader.REASON].tolist() == [None, b"not_utf8", b"empty"]
+    assert result.iloc[:, 0].tolist() == [key, None, key]
+    assert _reasons(result) == [None, Reason.NOT_UTF8, Reason.EMPTY]
     assert json.loads(result[PAYLOAD][0])[SOURCE_OFFSET] == 7
     assert travelled(frame.iloc[:0]).empty
+
+
+def _reasons(result: pd.DataFrame) -> list[str | None]:
+    return [None if why is None else json.loads(why)[RejectHeader.REASON] for why in result[WHY]]
 
 
 @pytest.mark.parametrize("others", [[], [-3600], [3600], [-3600, 3600]])
@@ -148,8 +159,8 @@ def test_what_lies_ahead_is_decided_by_the_brokers_clock_whatever_else_is_in_the
     bodies = [ahead, allowed, *(allowed for _ in others)]
     frame = pd.DataFrame({"key": [key] * len(bodies), "payload": bodies, "partition": 0, "offset": 0})
     frame["second"] = [SECOND, SECOND, *(SECOND + one for one in others)]
-    reasons = CheckMap(application.name)(frame)[RejectHeader.REASON].tolist()
-    refused = Reason.FUTURE_TIME.encode()
+    reasons = _reasons(CheckMap(application.name)(frame))
+    refused = Reason.FUTURE_TIME
     assert reasons == [refused, None, *(refused if one < 0 else None for one in others)]
 
 
@@ -157,5 +168,5 @@ def test_no_date_of_a_message_raises() -> None:
     application = next(iter(APPLICATIONS.values()))
     key, body = message(application, 6)
     for seconds in ([-(2**63), SECOND], [2**62, 2**63 - 1], [-1, 0]):
-        columns = check_batch(Check(application), [key] * 2, [body] * 2, [0, 0], [0, 1], seconds)
-        assert [reason is None for reason in columns[RejectHeader.REASON]] == [s >= SECOND for s in seconds]
+        _, reasons = check_batch(Check(application), [key] * 2, [body] * 2, [0, 0], [0, 1], seconds)
+        assert [reason is None for reason in reasons] == [s >= SECOND for s in seconds]

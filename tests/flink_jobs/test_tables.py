@@ -96,7 +96,7 @@ def letters(
         },
     )
     for name in carried[0]:
-        frame[str(name)] = [one[name] for one in carried]
+        frame[str(name)] = [one[name].encode() for one in carried]
     commit(frame)
 
 
