@@ -69,11 +69,50 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     """Without its label."""
 
 
+class Promotion(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of champion."""
+
+    time: datetime | None
+    """Of the stream."""
+    taught: int
+    """Labels known by then."""
+    before: str
+    after: str
+    reason: str
+
+
+class Standing(msgspec.Struct, kw_only=True):
+    """One model of an application's roster: how it does, on the very events that the others had."""
+
+    name: str
+    champion: bool
+    naive: bool
+    """An answer that costs nothing: what the others are measured by."""
+    trained: bool
+    share: float
+    """Of the events, how many it takes: a slow model may be given a fixed share."""
+    microseconds: float | None
+    """Of a core per event that it took, over its last events; None before the first."""
+    bytes: int | None
+    """Of the model in the newest snapshot."""
+    failures: int
+    scores: dict[str, float | None]
+    threshold: float | None
+    confusion: dict[str, int] = {}
+    calibration: list[tuple[float, float, int]] = []
+    report: dict[str, dict[str, float | None]] = {}
+    """Class -> precision, recall, f1, n, at the served threshold."""
+    by_delay: dict[str, dict[str, float | None]] = {}
+    """How late labels were -> count and leading scores."""
+
+
 class LearnerState(StrEnum):
     """What a learner does, as far as anyone can know it."""
 
     STARTING = "starting"
     LIVE = "live"
+    PAUSED = "paused"
+    """Told to stop learning for a while: it lives, and takes no events."""
     FAILED = "failed"
     FINISHED = "finished"
     LOST = "lost"
@@ -107,13 +146,21 @@ class LearnerReport(msgspec.Struct, kw_only=True):
     scores: dict[str, float | None] = {}
     """Metric id -> value of the champion."""
     naive: dict[str, float | None] = {}
-    """The same metrics for the answer that costs nothing."""
+    """The same metrics for the roster's first answer that costs nothing."""
     confusion: dict[str, int] = {}
     """tp, fp, tn, fn at the thresholds that were served (classification)."""
     calibration: list[tuple[float, float, int]] = []
     """Mean probability, share of positives, count, per bin (classification)."""
     segments: list[Segment] = []
     """Sizes and profiles (clustering)."""
+    models: list[Standing] = []
+    """Every model of the roster, as declared."""
+    pinned: bool = False
+    """The champion was chosen by hand: no promotion by rule."""
+    promotions: list[Promotion] = []
+    """The latest ones, newest last."""
+    without_features: int = 0
+    """Events that were asked about before their windowed features came."""
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):

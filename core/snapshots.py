@@ -31,7 +31,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 
     application: str
     model: str
-    """The recipe's name."""
+    """The champion, by its recipe's name."""
     version: int
     """Counts the snapshots of an application, without gaps over restarts."""
     schema: str
@@ -52,9 +52,10 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Payload(msgspec.Struct, frozen=True, kw_only=True):
-    """The model for those who ask it, and the loop's state for the learner that resumes."""
+    """The models for those who ask them, and the loop's state for the learner that resumes."""
 
-    model: bytes
+    models: dict[str, bytes]
+    """By recipe's name; the champion, whom the header names, is one of them."""
     loop: bytes
 
 

@@ -1,20 +1,53 @@
-"""From a message of the valid topic to a lesson: the row that a model sees, and apart from it the label.
+"""From messages of the valid topic to lessons: what a model may see of many events, and apart from it their labels.
 
-bytes -> JSON -> Lesson(time, due, row without label, truth)
+    bytes -> JSON -> Arrow -> Lessons(time, due, columns without label, truth)
+
+Lessons are columns, one value per event, so that a model can take a thousand events in one go.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any, Self
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json
 
-from core.declaration import Application
+from core.declaration import (
+    Application,
+    Category,
+    Classification,
+    Clustering,
+    Entity,
+    EventTime,
+    Flag,
+    Leaf,
+    Number,
+    leaves,
+)
+from core.features import features
 from core.names import SOURCE_OFFSET, SOURCE_PARTITION
+from core.schemas import valid_schema
 from models.base import Row, row
+from models.columns import NULL, Column, Columns, identity
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Objects = npt.NDArray[np.object_]
+
+MICROSECONDS = 1_000_000
+
+REMEMBERED_NAMES = 200_000
+"""Names of entities whose number is kept at hand."""
+
+_number_of = lru_cache(maxsize=REMEMBERED_NAMES)(identity)
 
 
 class BadEvent(ValueError):
@@ -22,66 +55,221 @@ class BadEvent(ValueError):
 
 
 @dataclass(slots=True)
-class Lesson:
-    """One event: `x` is what a model may see at `time`, `truth` what it may see from `due` on."""
+class Lessons:
+    """Events in the order in which they are learned; every attribute has one value per event, (n,)."""
 
-    partition: int
-    offset: int
+    partition: Ints
+    offset: Ints
     """Where it lies in the valid topic."""
-    source_partition: int
-    source_offset: int
+    source_partition: Ints
+    source_offset: Ints
     """Where it lay in the events topic: its identity."""
-    time: datetime
-    due: datetime
-    event_id: str
-    entity: str
-    event: dict[str, Any]
-    """As it came, without label and source fields."""
-    x: Row
-    truth: Any
+    time: Ints
+    due: Ints
+    """Event time, and when the label is known: microseconds since 1970."""
+    event_id: Objects
+    entity: Objects
+    truth: Floats
+    """1.0 for the positive class, else 0.0; the number; NaN where the task has no label."""
+    sent: Ints
+    """When the broker took the message, milliseconds since 1970."""
+    payload: Objects
+    """The message's bytes."""
+    windowed: Floats
+    """The windowed features, (n, features); NaN while they are not known."""
+    columns: Columns
+    """What models read (see `models.columns`), without the label and without the windowed features."""
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def take(self, rows: Ints) -> Self:
+        """These rows, in this order."""
+        parts = {name: getattr(self, name)[rows] for name in _PLAIN}
+        return type(self)(**parts, columns={path: one[rows] for path, one in self.columns.items()})
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """All rows of all parts; at least one part."""
+        if len(parts) == 1:
+            return parts[0]
+        plain = {name: np.concatenate([getattr(one, name) for one in parts]) for name in _PLAIN}
+        paths = parts[0].columns
+        return cls(
+            **plain, columns={path: np.concatenate([one.columns[path] for one in parts]) for path in paths}
+        )
+
+
+_PLAIN = tuple(one.name for one in fields(Lessons) if one.name != "columns")
 
 
 class Reader:
     """Reads the messages of one application."""
 
     def __init__(self, application: Application) -> None:
-        self._application = application
+        self.application = application
+        self._schema = valid_schema(application)
         self._decode = msgspec.json.Decoder().decode
-        self._time = application.event_time.name
-        self._id = application.identifier.name
-        self._key = application.key
-        self._label = application.label
-        self._delay = _delay(application.label_delay)
+        self._leaves = [
+            (path, leaf)
+            for path, leaf in leaves(application)
+            if path != application.label and isinstance(leaf, Number | Flag | Category | Entity | EventTime)
+        ]
+        self._features = len(features(application))
+        self._delay = _delay(application)
 
-    def __call__(self, partition: int, offset: int, value: bytes | None) -> Lesson:
-        """The lesson in a message's value; raises BadEvent."""
+    def lessons(self, partitions: Ints, offsets: Ints, sent: Ints, payloads: Sequence[bytes]) -> Lessons:
+        """The lessons in these messages; raises BadEvent when any of them is none."""
         try:
-            event = self._decode(value or b"")
-            delay = self._delay(event)
-            source_partition, source_offset = event.pop(SOURCE_PARTITION), event.pop(SOURCE_OFFSET)
-            truth = event.pop(self._label) if self._label else None
-            time = datetime.fromisoformat(event[self._time])
-            return Lesson(
-                partition=partition,
-                offset=offset,
-                source_partition=source_partition,
-                source_offset=source_offset,
-                time=time,
-                due=time + delay,
-                event_id=event[self._id],
-                entity=event[self._key],
-                event=event,
-                x=row(self._application, event),
-                truth=truth,
-            )
-        except KeyError as error:
-            raise BadEvent(f"the event has no field {error}") from None
-        except (msgspec.DecodeError, TypeError, ValueError, OverflowError, AttributeError) as error:
+            return self._lessons(partitions, offsets, sent, payloads)
+        except (pa.ArrowException, ValueError, OverflowError) as error:
             raise BadEvent(f"the message is no event: {error}") from None
 
+    def _lessons(self, partitions: Ints, offsets: Ints, sent: Ints, payloads: Sequence[bytes]) -> Lessons:
+        table = _table(self._schema, payloads)
+        application = self.application
+        time = _microseconds(table[application.event_time.name])
+        found = {
+            SOURCE_PARTITION: table[SOURCE_PARTITION],
+            SOURCE_OFFSET: table[SOURCE_OFFSET],
+            application.identifier.name: table[application.identifier.name],
+            application.key: table[application.key],
+            application.event_time.name: table[application.event_time.name],
+        }
+        for name, column in found.items():
+            if column.null_count:
+                raise BadEvent(f"the event has no field {name!r}")
+        return Lessons(
+            partition=partitions,
+            offset=offsets,
+            source_partition=_integers(found[SOURCE_PARTITION]),
+            source_offset=_integers(found[SOURCE_OFFSET]),
+            time=time,
+            due=time + self._delay(table),
+            event_id=_objects(found[application.identifier.name].to_pylist()),
+            entity=_objects(found[application.key].to_pylist()),
+            truth=_truths(application, table),
+            sent=sent,
+            payload=_objects(payloads),
+            windowed=np.full((len(time), self._features), np.nan),
+            columns={path: _column(leaf, _leaf(table, path)) for path, leaf in self._leaves},
+        )
 
-def _delay(declared: timedelta | str) -> Callable[[dict[str, Any]], timedelta]:
-    """How long after an event its label is known: a span, or the seconds in a field of the event."""
+    def event(self, payload: bytes) -> dict[str, Any]:
+        """The event in a message, without label and source."""
+        event: dict[str, Any] = self._decode(payload)
+        for name in (SOURCE_PARTITION, SOURCE_OFFSET, self.application.label):
+            event.pop(name or "", None)
+        return event
+
+    def row(self, payload: bytes, windowed: Floats) -> Row:
+        """The event in a message as a model sees it that takes one row at a time."""
+        named = zip(features(self.application), windowed.tolist(), strict=True)
+        known = {one.name: None if value != value else value for one, value in named}
+        return row(self.application, self.event(payload), known)
+
+
+def label_value(application: Application, truth: float) -> bool | int | float | None:
+    """A truth as the label's own value: the class, the number, or None where there is none."""
+    match application.task:
+        case Classification(positive=positive):
+            return positive if truth == 1.0 else not positive
+        case Clustering():
+            return None
+        case _:
+            label = dict(leaves(application))[application.label or ""]
+            return int(truth) if isinstance(label, Number) and label.integer else truth
+
+
+def with_features(application: Application, lessons: Lessons) -> Columns:
+    """All that models read: the columns of the events, and those of their windowed features."""
+    made = dict(lessons.columns)
+    for n, one in enumerate(features(application)):
+        made[one.name] = lessons.windowed[:, n]
+    return made
+
+
+def _table(schema: pa.Schema, payloads: Sequence[bytes]) -> pa.Table:
+    lines = b"\n".join(payloads)
+    table = pa.json.read_json(
+        pa.BufferReader(lines),
+        # One block: a row may not lie across two.
+        read_options=pa.json.ReadOptions(use_threads=False, block_size=len(lines) + 1),
+        parse_options=pa.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error"),
+    )
+    if table.num_rows != len(payloads):
+        raise BadEvent(f"{len(payloads)} messages gave {table.num_rows} rows")
+    return table.combine_chunks()
+
+
+def _truths(application: Application, table: pa.Table) -> Floats:
+    match application.task:
+        case Clustering():
+            return np.full(table.num_rows, np.nan)
+        case Classification(label=label, positive=positive):
+            column = table[label]
+            made = pc.equal(column, pa.scalar(positive)).cast(pa.float64())
+        case _:
+            column = table[application.label or ""]
+            made = column.cast(pa.float64())
+    if column.null_count:
+        raise BadEvent(f"the event has no field {application.label!r}")
+    return np.asarray(made.to_numpy(), dtype=np.float64)
+
+
+def _leaf(table: pa.Table, path: str) -> Any:
+    outer, _, inner = path.partition(".")
+    column = table[outer].combine_chunks()
+    if inner:
+        # `field` would look past the group's own nulls.
+        column = pc.struct_field(column, inner)
+    return column
+
+
+def _column(leaf: Leaf, column: Any) -> Column:
+    match leaf:
+        case Number():
+            made = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+            return np.asarray(made, dtype=np.float64)
+        case Flag():
+            return np.asarray(pc.fill_null(column.cast(pa.int8()), NULL).to_numpy(zero_copy_only=False))
+        case Category(values=values):
+            code = pc.fill_null(pc.index_in(column, value_set=pa.array(values)), len(values))
+            return np.asarray(pc.if_else(column.is_null(), pa.scalar(NULL, pa.int32()), code))
+        case Entity():
+            names = pc.dictionary_encode(column, null_encoding="encode")
+            numbers = np.array([_number_of(name) for name in names.dictionary.to_pylist()], dtype=np.int64)
+            return numbers[np.asarray(names.indices)]
+        case _:
+            return _microseconds(column)
+
+
+def _microseconds(column: Any) -> Ints:
+    return _integers(pc.fill_null(column.cast(pa.int64()), 0))
+
+
+def _integers(column: Any) -> Ints:
+    return np.asarray(column, dtype=np.int64)
+
+
+def _objects(values: Sequence[Any]) -> Objects:
+    made = np.empty(len(values), dtype=object)
+    made[:] = values
+    return made
+
+
+def _delay(application: Application) -> Callable[[pa.Table], Ints]:
+    """How long after each event its label is known: a span, or the seconds in a field of the event."""
+    declared = application.label_delay
     if isinstance(declared, timedelta):
-        return lambda _: declared
-    return lambda event: timedelta(seconds=event[declared])
+        span = round(declared.total_seconds() * MICROSECONDS)
+        return lambda table: np.full(table.num_rows, span, dtype=np.int64)
+
+    def of_field(table: pa.Table) -> Ints:
+        seconds = np.asarray(table[declared].cast(pa.float64()).to_numpy(), dtype=np.float64)
+        if not np.isfinite(seconds).all():
+            raise BadEvent(f"the event has no field {declared!r}")
+        return np.rint(seconds * MICROSECONDS).astype(np.int64)
+
+    return of_field
+

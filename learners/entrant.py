@@ -1,0 +1,182 @@
+"""One model of a roster in the contest: what it made of each event that waits, what it answered, its scores.
+
+    columns -> codes, or rows one by one -> asked and taught in the given order -> answers -> scores
+
+All models of an application are asked and taught on the same events. One that is slow may take a fixed share
+of them, chosen by where an event lay in the topic: the same ones after a restart, whatever happened.
+"""
+
+from __future__ import annotations
+
+from math import nan
+from typing import Any, NamedTuple, Self, cast
+
+import numpy as np
+import numpy.typing as npt
+import structlog
+
+from core.declaration import Application, Classification, Regression
+from core.records import Segment
+from learners import scores as scoring
+from learners.awaiting import Awaiting, Growing
+from learners.lessons import Floats, Ints, Lessons, Objects, Reader, label_value, with_features
+from models.base import ColumnarModel, OnlineModel, Row, Segmenting
+from models.roster import build, columnar, restore
+
+log = structlog.get_logger("millrace.learner")
+
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+"""2^64 over the golden ratio: neighbours land far apart (Knuth, The Art of Computer Programming 3, 6.4)."""
+
+
+class Kept(NamedTuple):
+    """What an entrant answered to events whose labels are awaited."""
+
+    answers: Floats
+    served: Floats
+
+
+class Entrant:
+    """A model, its scores, and its view of the events that wait, row by row as `Awaiting` has them."""
+
+    def __init__(
+        self,
+        application: Application,
+        name: str,
+        reader: Reader,
+        model: bytes | None = None,
+        scores: bytes | None = None,
+        share: float = 1.0,
+    ) -> None:
+        """`model` and `scores` go on from their bytes; raises BadModel or msgspec.MsgspecError on others'."""
+        self.application = application
+        self.name = name
+        self.share = share
+        one_by_one = build(application, name) if model is None else restore(application, name, model)
+        compiled = columnar(name, one_by_one.to_bytes())
+        self.model: OnlineModel | ColumnarModel = compiled or one_by_one
+        self.scores = (
+            scoring.build(application) if scores is None else scoring.restore(application, scores)
+        )
+        self.failures = 0
+        self.last_error = ""
+        self._compiled = compiled
+        self._one_by_one = cast(Any, one_by_one)
+        self._reader = reader
+        self._views: Growing | None = None
+        self._answers = Growing(np.float64, nan)
+        self._served = Growing(np.float64, nan)
+        self._mine = Growing(np.bool_, False)
+
+    def see(self, lessons: Lessons, first: int, told: Kept | None = None) -> None:
+        """Takes in events that now wait from row `first` on; `told`: what it answered them in a former life."""
+        nothing = np.full(len(lessons), nan)
+        self._answers.put(first, nothing if told is None else told.answers)
+        self._served.put(first, nothing if told is None else told.served)
+        mine = sampled(lessons, self.share)
+        self._mine.put(first, mine)
+        views = self._view(lessons, mine)
+        if self._views is None:
+            self._views = Growing(views.dtype, None if views.dtype == object else 0, views.shape[1:])
+        self._views.put(first, views)
+
+    def _view(self, lessons: Lessons, mine: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
+        """What the model reads of each event: codes, or rows; of none that is not its own to take."""
+        if self._compiled is not None:
+            return self._compiled.encode(with_features(self.application, lessons))
+        rows: Objects = np.empty(len(lessons), dtype=object)
+        for n in np.flatnonzero(mine).tolist():
+            rows[n] = self._reader.row(lessons.payload[n], lessons.windowed[n])
+        return rows
+
+    def follow(self, awaiting: Awaiting, order: Ints) -> None:
+        """Asks and teaches in the order of `Awaiting.steps`, then scores what was taught."""
+        if self._views is None:
+            return
+        if self.share < 1:
+            order = order[self._mine.all[np.where(order < 0, ~order, order)]]
+        size = awaiting.size
+        answers = self._answers.all[:size]
+        settled: list[Any] = []
+        if self._compiled is not None:
+            self._run(self._views.all[:size], awaiting, order, answers)
+            settled = list(getattr(self._compiled, "settled", ()))
+        else:
+            settled = self._one_at_a_time(self._views.all, awaiting, order, answers)
+        asked = order[order >= 0]
+        if isinstance(self.application.task, Regression):
+            answers[asked] = np.maximum(answers[asked], self.application.task.floor)
+        self.scores.follow(
+            answers, awaiting.truth, order, self._served.all[:size], awaiting.time, awaiting.due
+        )
+        if settled:
+            self.scores.settle(settled)
+
+    def _run(self, codes: npt.NDArray[Any], awaiting: Awaiting, order: Ints, answers: Floats) -> None:
+        assert self._compiled is not None  # noqa: S101
+        try:
+            self._compiled.follow(codes, awaiting.truth, order, answers)
+        except Exception as error:  # noqa: BLE001 - whatever a model raises, the stream goes on
+            self._failed(f"{len(order)} steps", error)
+
+    def _one_at_a_time(
+        self, rows: npt.NDArray[Any], awaiting: Awaiting, order: Ints, answers: Floats
+    ) -> list[Any]:
+        settled: list[Any] = []
+        for step in order.tolist():
+            row = step if step >= 0 else ~step
+            try:
+                if step < 0:
+                    self._one_by_one.learn_one(rows[row], label_value(self.application, awaiting.truth[row]))
+                    settled += getattr(self._one_by_one, "settled", ())
+                elif self._one_by_one.trained:
+                    answers[row] = self._ask(rows[row])
+            except Exception as error:  # noqa: BLE001 - whatever a model raises, the stream goes on
+                where = f"partition {awaiting.partition[row]}, offset {awaiting.offset[row]}"
+                self._failed(where, error)
+        return settled
+
+    def _ask(self, x: Row) -> float:
+        task = self.application.task
+        if isinstance(task, Classification):
+            return float(self._one_by_one.predict_proba_one(x).get(task.positive, 0.0))
+        return float(self._one_by_one.predict_one(x))
+
+    def _failed(self, where: str, error: Exception) -> None:
+        self.failures += 1
+        self.last_error = f"{self.name}, {where}: {type(error).__name__}: {error}"
+        # One line for each of the first, then fewer: a model that always fails must not fill the disk.
+        if self.failures & (self.failures - 1) == 0:
+            log.error(
+                "a model failed", model=self.name, where=where, failures=self.failures, exc_info=error
+            )
+
+    def told(self, rows: Ints) -> Kept:
+        """What it answered at these rows, and the threshold at which it was served; NaN where nothing."""
+        return Kept(self._answers.all[rows], self._served.all[rows])
+
+    def tidy(self, kept: Ints) -> None:
+        """Throws out all rows but these, as `Awaiting.tidy` did."""
+        for column in (self._answers, self._served, self._mine, self._views):
+            if column is not None:
+                column.keep(kept)
+
+    def segments(self) -> list[Segment]:
+        """The segments of a clustering model; empty for others."""
+        return self.model.segments() if isinstance(self.model, Segmenting) else []
+
+    def clone(self) -> Self:
+        """A fresh one of the same recipe and share."""
+        return type(self)(self.application, self.name, self._reader, share=self.share)
+
+
+def sampled(lessons: Lessons, share: float) -> npt.NDArray[np.bool_]:
+    """Which events a model takes that takes only a share of them: a function of their source alone."""
+    if share >= 1:
+        return np.ones(len(lessons), dtype=np.bool_)
+    source = lessons.source_offset.astype(np.uint64) * np.uint64(1021) + lessons.source_partition.astype(
+        np.uint64
+    )
+    mixed = source * _SPREAD
+    mixed ^= mixed >> np.uint64(32)
+    return np.asarray((mixed * _SPREAD >> np.uint64(11)) < np.uint64(int(share * 2**53)))
