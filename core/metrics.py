@@ -1,11 +1,20 @@
-"""What each score means: one entry per metric, for the learners, the API and the screens."""
+"""What each score means: one entry per metric, for the learners, the API and the screens.
+
+y: what happened, 1 for the positive class; p: what was answered before it was known; TP, FP, TN, FN: answers
+at the threshold at which they were served. How each is computed, and over what, stands in learners/scores.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from core.declaration import Classification, Clustering, Regression, Task
+
+Better = Literal["higher", "lower"]
+
+Span = Literal["all", "labels", "time"]
+"""What a score looks back on: everything, a number of labels, or a span of event time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,79 +25,141 @@ class Metric:
     title: str
     formula: str
     explanation: str
-    better: Literal["higher", "lower"]
+    better: Better
     low: float
     high: float | None
     unit: str = ""
     digits: int = 3
+    span: Span = "all"
+
+
+def _share(id: str, title: str, formula: str, explanation: str, low: float = 0, span: Span = "all") -> Metric:  # noqa: A002
+    """A score that is 1 at its best."""
+    return Metric(id, title, formula, explanation, "higher", low, 1, span=span)
+
+
+def _error(
+    id: str,  # noqa: A002
+    title: str,
+    formula: str,
+    explanation: str,
+    unit: str = "",
+    digits: int = 4,
+    high: float | None = None,
+    span: Span = "all",
+) -> Metric:
+    """A score that is 0 at its best."""
+    return Metric(id, title, formula, explanation, "lower", 0, high, unit, digits, span)
 
 
 _CLASSIFICATION = (
-    Metric(
+    _share(
         "roc_auc",
         "ROC AUC",
         "P(score of a positive > score of a negative)",
         "How well the answers rank positives above negatives, whatever the threshold.",
-        "higher",
-        0,
-        1,
     ),
-    Metric(
+    _share(
         "average_precision",
         "Average precision",
         "sum (R_n - R_(n-1)) P_n",
         "Area under precision over recall: the honest figure when positives are rare.",
-        "higher",
-        0,
-        1,
     ),
-    Metric(
+    _share(
         "f2",
         "F2",
         "5 P R / (4 P + R)",
         "Precision and recall at the served threshold; recall counts twice as much.",
-        "higher",
-        0,
-        1,
     ),
-    Metric(
-        "precision", "Precision", "TP / (TP + FP)", "Share of the alarms that were right.", "higher", 0, 1
-    ),
-    Metric("recall", "Recall", "TP / (TP + FN)", "Share of the positives that were found.", "higher", 0, 1),
-    Metric(
+    _share("precision", "Precision", "TP / (TP + FP)", "Share of the alarms that were right."),
+    _share("recall", "Recall", "TP / (TP + FN)", "Share of the positives that were found."),
+    _error(
         "log_loss",
         "Log loss",
         "- mean(y ln p + (1 - y) ln(1 - p))",
         "How far the probabilities are from what happened; 0 is perfect.",
-        "lower",
-        0,
-        None,
-        digits=4,
     ),
-    Metric(
+    _share(
         "rolling_roc_auc",
         "Rolling ROC AUC",
         "ROC AUC over the last 5,000 labels",
         "The ranking of late, to see change that the overall figure hides.",
-        "higher",
-        0,
-        1,
+        span="labels",
+    ),
+    _share(
+        "rolling_average_precision",
+        "Rolling average precision",
+        "average precision over the last 5,000 labels",
+        "How clean the top of the ranking was of late.",
+        span="labels",
+    ),
+    _error(
+        "rolling_log_loss",
+        "Rolling log loss",
+        "log loss over the last 5,000 labels",
+        "How good the probabilities were of late; models are promoted by it.",
+        span="labels",
+    ),
+    _error(
+        "time_rolling_log_loss",
+        "Log loss, 5 min",
+        "log loss over the labels of the last 5 min of event time",
+        "How good the probabilities are right now.",
+        span="time",
+    ),
+    _share("f1", "F1", "2 P R / (P + R)", "Precision and recall at the served threshold, counting the same."),
+    _share("accuracy", "Accuracy", "(TP + TN) / n", "Share of the answers that were right."),
+    _share(
+        "balanced_accuracy",
+        "Balanced accuracy",
+        "(TP / (TP + FN) + TN / (TN + FP)) / 2",
+        "Mean of the shares found of each class, so that a rare one counts as much.",
+    ),
+    _share(
+        "g_mean",
+        "Geometric mean",
+        "sqrt(TP / (TP + FN) x TN / (TN + FP))",
+        "Like balanced accuracy, but 0 when one class is never found.",
+    ),
+    _share(
+        "kappa",
+        "Cohen's kappa",
+        "(a - c) / (1 - c), a: accuracy, c: accuracy expected by chance",
+        "How much more often right than by chance with the same number of alarms.",
+        low=-1,
+    ),
+    _share(
+        "jaccard",
+        "Jaccard",
+        "TP / (TP + FP + FN)",
+        "Overlap of the alarms with the positives.",
+    ),
+    _share(
+        "mcc",
+        "MCC",
+        "(TP TN - FP FN) / sqrt((TP + FP)(TP + FN)(TN + FP)(TN + FN))",
+        "Correlation of the alarms with what happened (Matthews): 0 is chance.",
+        low=-1,
+    ),
+    _error(
+        "brier",
+        "Brier score",
+        "mean (y - p)^2",
+        "Squared distance of the probabilities from what happened.",
+        high=1,
+    ),
+    _error(
+        "calibration_error",
+        "Calibration error",
+        "sum over tenths of p: n_b / n |mean y - mean p|",
+        "How far a probability is from the share of positives among answers like it.",
+        high=1,
     ),
 )
 
 _REGRESSION = (
-    Metric("mae", "MAE", "mean |y - p|", "Mean error, in the unit of the label.", "lower", 0, None, "s", 0),
-    Metric(
-        "rmse",
-        "RMSE",
-        "sqrt(mean (y - p)^2)",
-        "Like MAE, but large errors weigh more.",
-        "lower",
-        0,
-        None,
-        "s",
-        0,
-    ),
+    _error("mae", "MAE", "mean |y - p|", "Mean error, in the unit of the label.", "s", 0),
+    _error("rmse", "RMSE", "sqrt(mean (y - p)^2)", "Like MAE, but large errors weigh more.", "s", 0),
     Metric(
         "r2",
         "R²",
@@ -98,51 +169,109 @@ _REGRESSION = (
         -1,
         1,
     ),
-    Metric("mape", "MAPE", "mean |y - p| / y", "Mean error relative to the truth.", "lower", 0, None, "%", 1),
-    Metric(
+    _error(
+        "mape",
+        "MAPE",
+        "100 mean |y - p| / |y|, y not 0",
+        "Mean error in percent of the truth.",
+        "%",
+        digits=1,
+    ),
+    _error(
         "rolling_mae",
         "Rolling MAE",
         "MAE over the last 1,000 labels",
-        "The error of late, to see change that the overall figure hides.",
-        "lower",
-        0,
-        None,
+        "The error of late, to see change that the overall figure hides; models are promoted by it.",
         "s",
         0,
+        span="labels",
+    ),
+    _error(
+        "rolling_rmse",
+        "Rolling RMSE",
+        "RMSE over the last 1,000 labels",
+        "Large errors of late.",
+        "s",
+        0,
+        span="labels",
+    ),
+    _error(
+        "time_rolling_mae",
+        "MAE, 5 min",
+        "MAE over the labels of the last 5 min of event time",
+        "The error right now.",
+        "s",
+        0,
+        span="time",
+    ),
+    _error("mse", "MSE", "mean (y - p)^2", "Mean squared error.", "s²", 0),
+    _error(
+        "smape",
+        "SMAPE",
+        "100 mean 2 |y - p| / (|y| + |p|)",
+        "Mean error in percent of the middle between truth and answer.",
+        "%",
+        1,
+        high=200,
+    ),
+    _error(
+        "rmsle",
+        "RMSLE",
+        "sqrt(mean (ln(1 + y) - ln(1 + p))^2)",
+        "Error in ratio: short and long ones count the same. Numbers below 0 count as 0.",
     ),
 )
 
 _CLUSTERING = (
-    Metric(
+    _share(
         "silhouette",
         "Silhouette",
         "mean (b - a) / max(a, b), a: mean distance within, b: to the nearest other segment",
-        "How far segments are apart, over a sample of the last customers.",
-        "higher",
-        -1,
-        1,
+        "How far segments are apart, over a sample of all customers that were settled.",
+        low=-1,
     ),
-    Metric(
+    _share(
         "stability",
         "Stability",
-        "share of the last customers whose segment did not change with their last session",
+        "share of the last 1,000 settled customers whose segment is that of the time before",
         "Whether a segment means the same from one visit to the next.",
-        "higher",
-        0,
-        1,
+        span="labels",
     ),
     Metric(
         "segments",
         "Segments",
-        "count of non-empty segments",
+        "count of segments among the last 1,000 settled customers",
         "How many groups are in use.",
         "higher",
         0,
         None,
         "",
         0,
+        "labels",
+    ),
+    _share(
+        "rolling_silhouette",
+        "Rolling silhouette",
+        "silhouette over a sample of the last 1,000 settled customers",
+        "How far segments are apart of late.",
+        low=-1,
+        span="labels",
+    ),
+    _share(
+        "time_rolling_silhouette",
+        "Silhouette, 5 min",
+        "silhouette over the customers settled in the last 5 min of event time, a sample of the last 1,000",
+        "How far segments are apart right now.",
+        low=-1,
+        span="time",
     ),
 )
+
+_ROLLING: Final[dict[type, str]] = {
+    Classification: "rolling_log_loss",
+    Regression: "rolling_mae",
+    Clustering: "rolling_silhouette",
+}
 
 
 def metrics(task: Task) -> tuple[Metric, ...]:
@@ -154,3 +283,13 @@ def metrics(task: Task) -> tuple[Metric, ...]:
             return _REGRESSION
         case Clustering():
             return _CLUSTERING
+
+
+def rolling(task: Task) -> Metric:
+    """The rolling metric by which models of a task are compared for promotion.
+
+    For classes the log loss: it is proper (no answer but the true probability is best), so that it judges
+    ranking and calibration at once, and over 5,000 labels it is steadier than figures of the positives alone.
+    """
+    wanted = _ROLLING[type(task)]
+    return next(metric for metric in metrics(task) if metric.id == wanted)

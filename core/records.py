@@ -199,3 +199,55 @@ def state_now(report: LearnerReport, now: datetime, timeout_seconds: float) -> L
         return report.state
     silent = (now - report.heartbeat).total_seconds()
     return LearnerState.LOST if silent > timeout_seconds else report.state
+
+
+class ClassScores(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a class report: how well one class was told, at the served threshold."""
+
+    value: bool
+    """The class: whether it is the positive one."""
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    n: int
+    """Answers whose truth it was."""
+
+
+class DelayScores(msgspec.Struct, frozen=True, kw_only=True):
+    """The scores of the answers whose label came after low_s < delay <= high_s seconds of event time."""
+
+    low_s: float
+    high_s: float | None
+    """None: without end."""
+    count: int
+    scores: dict[str, float | None]
+    """Metric id -> value, the leading metrics only."""
+
+
+class DriftEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """A change that was found on a stream: of a model's error, or of an input."""
+
+    application: str
+    model: str = ""
+    """Whose error changed; empty for an input."""
+    feature: str = ""
+    """Which input changed, with "=value" behind the name of a category; empty for an error."""
+    time: datetime
+    """Event time at which it was found."""
+    before: float
+    after: float
+    """Means of the watched values on either side of the change."""
+    magnitude: float
+    """after - before in standard deviations of the values before."""
+    detector: str
+
+
+class Estimate(msgspec.Struct, frozen=True, kw_only=True):
+    """A score of answers whose labels are not known yet, as far as the answers themselves tell."""
+
+    value: float | None
+    """Expected, over the latest answers that were given, most of them not yet labelled."""
+    realised: float | None
+    """The same score over the latest answers whose labels are known."""
+    error: float | None
+    """Mean |estimate - realised| over past windows of answers, each estimated before its labels came."""
