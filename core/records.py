@@ -100,10 +100,9 @@ class Standing(msgspec.Struct, kw_only=True):
     threshold: float | None
     confusion: dict[str, int] = {}
     calibration: list[tuple[float, float, int]] = []
-    report: dict[str, dict[str, float | None]] = {}
-    """Class -> precision, recall, f1, n, at the served threshold."""
-    by_delay: dict[str, dict[str, float | None]] = {}
-    """How late labels were -> count and leading scores."""
+    report: list[ClassScores] = []
+    """Per class, at the served threshold."""
+    by_delay: list[DelayScores] = []
 
 
 class LearnerState(StrEnum):

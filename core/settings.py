@@ -185,6 +185,14 @@ class Learners(Part):
     idle_seconds: float = Field(
         2, gt=0, description="How long a silent partition holds back the others' event time"
     )
+    features_seconds: float = Field(
+        2.5,
+        ge=0,
+        description="How long an event of now waits for its windowed features before models answer without",
+    )
+    heavy_share: float = Field(
+        0.2, gt=0, le=1, description="Share of the events that slow models (forests) are asked and taught"
+    )
     recent: int = Field(
         200, ge=1, le=10_000, description="How many of the newest answers are kept for the screens"
     )

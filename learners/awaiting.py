@@ -67,6 +67,7 @@ class Awaiting:
             "payload": Growing(object, None),
         }
         self._alive = Growing(np.bool_, False)
+        self._bare = Growing(np.bool_, False)
         self._count = 0
 
     def __len__(self) -> int:
@@ -89,6 +90,11 @@ class Awaiting:
     payload: Objects
 
     @property
+    def bare(self) -> npt.NDArray[np.bool_]:
+        """Which rows came without their windowed features."""
+        return np.asarray(self._bare.all[: self.size])
+
+    @property
     def rows(self) -> Ints:
         """The rows that wait."""
         return np.flatnonzero(self._alive.all[: self.size])
@@ -99,6 +105,7 @@ class Awaiting:
         for name, column in self._columns.items():
             column.put(first, getattr(lessons, name))
         self._alive.put(first, np.ones(len(lessons), dtype=np.bool_))
+        self._bare.put(first, bare(lessons))
         self.size += len(lessons)
         self._count += len(lessons)
         return first
@@ -142,7 +149,7 @@ class Awaiting:
         if self.size < FIRST_ROOM or self._count * 2 > self.size:
             return None
         kept = self.rows
-        for column in (*self._columns.values(), self._alive):
+        for column in (*self._columns.values(), self._alive, self._bare):
             column.keep(kept)
         self.size = len(kept)
         return kept
@@ -153,6 +160,11 @@ class Awaiting:
         partitions, offsets = self.partition[rows], self.offset[rows]
         return {int(p): int(offsets[partitions == p].min()) for p in np.unique(partitions)}
 
+    def since_ms(self) -> int:
+        """When the broker took the oldest event that waits, milliseconds since 1970; 0 when none does."""
+        rows = self.rows
+        return int(self.sent[rows].min()) if len(rows) else 0
+
     def by_partition(self) -> Iterator[tuple[int, Ints]]:
         """Each partition with the rows that wait in it, by offset."""
         rows = self.rows
@@ -160,3 +172,10 @@ class Awaiting:
         for partition in np.unique(partitions):
             mine = rows[partitions == partition]
             yield int(partition), mine[np.argsort(self.offset[mine])]
+
+
+def bare(lessons: Lessons) -> npt.NDArray[np.bool_]:
+    """Which events came without the windowed features that they should have."""
+    if not lessons.windowed.shape[1]:
+        return np.zeros(len(lessons), dtype=np.bool_)
+    return np.asarray(np.isnan(lessons.windowed).all(axis=1))

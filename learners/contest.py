@@ -1,7 +1,7 @@
 """Who answers requests: the champion, and when a challenger takes its place; pure.
 
-    rolling scores of every model -> review -> promotion by rule
-    a person's word               -> appoint -> promotion by hand, and no more by rule until `release`
+rolling scores of every model -> review -> promotion by rule
+a person's word               -> appoint -> promotion by hand, and no more by rule until `release`
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LEAST_LABELS = 1000
 """Labels that both must have been scored on."""
 
 REST_LABELS = 5000
-"""Labels after a promotion before the next one by rule: a rolling window that the new champion fills alone."""
+"""Labels after a promotion before the next one by rule: as many as a rolling window holds."""
 
 REMEMBERED = 20
 """Promotions that are kept."""

@@ -8,22 +8,28 @@ of them, chosen by where an event lay in the topic: the same ones after a restar
 
 from __future__ import annotations
 
+from collections import deque
 from math import nan
-from typing import Any, NamedTuple, Self, cast
+from time import perf_counter
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 import structlog
 
 from core.declaration import Application, Classification, Regression
+from core.metrics import rolling
 from core.records import Segment
 from learners import scores as scoring
 from learners.awaiting import Awaiting, Growing
 from learners.lessons import Floats, Ints, Lessons, Objects, Reader, label_value, with_features
-from models.base import ColumnarModel, OnlineModel, Row, Segmenting
+from models.base import ColumnarModel, OnlineModel, Row, Segmenting, SegmentingColumns, Settled
 from models.roster import build, columnar, restore
 
 log = structlog.get_logger("millrace.learner")
+
+RECENT_STEPS = 100
+"""Batches over which its speed is told."""
 
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 """2^64 over the golden ratio: neighbours land far apart (Knuth, The Art of Computer Programming 3, 6.4)."""
@@ -55,11 +61,10 @@ class Entrant:
         one_by_one = build(application, name) if model is None else restore(application, name, model)
         compiled = columnar(name, one_by_one.to_bytes())
         self.model: OnlineModel | ColumnarModel = compiled or one_by_one
-        self.scores = (
-            scoring.build(application) if scores is None else scoring.restore(application, scores)
-        )
+        self.scores = scoring.build(application) if scores is None else scoring.restore(application, scores)
         self.failures = 0
         self.last_error = ""
+        self._spent: deque[tuple[int, float]] = deque(maxlen=RECENT_STEPS)
         self._compiled = compiled
         self._one_by_one = cast(Any, one_by_one)
         self._reader = reader
@@ -69,7 +74,7 @@ class Entrant:
         self._mine = Growing(np.bool_, False)
 
     def see(self, lessons: Lessons, first: int, told: Kept | None = None) -> None:
-        """Takes in events that now wait from row `first` on; `told`: what it answered them in a former life."""
+        """Takes in events that wait from row `first` on; `told`: what it answered them in a former life."""
         nothing = np.full(len(lessons), nan)
         self._answers.put(first, nothing if told is None else told.answers)
         self._served.put(first, nothing if told is None else told.served)
@@ -95,12 +100,11 @@ class Entrant:
             return
         if self.share < 1:
             order = order[self._mine.all[np.where(order < 0, ~order, order)]]
+        began = perf_counter()
         size = awaiting.size
         answers = self._answers.all[:size]
-        settled: list[Any] = []
         if self._compiled is not None:
-            self._run(self._views.all[:size], awaiting, order, answers)
-            settled = list(getattr(self._compiled, "settled", ()))
+            settled = self._run(self._views.all[:size], awaiting, order, answers)
         else:
             settled = self._one_at_a_time(self._views.all, awaiting, order, answers)
         asked = order[order >= 0]
@@ -110,25 +114,40 @@ class Entrant:
             answers, awaiting.truth, order, self._served.all[:size], awaiting.time, awaiting.due
         )
         if settled:
-            self.scores.settle(settled)
+            times = [int(awaiting.due[row]) for row, _ in settled]
+            self.scores.settle([one for _, one in settled], times)
+        if len(asked):
+            self._spent.append((len(asked), perf_counter() - began))
 
-    def _run(self, codes: npt.NDArray[Any], awaiting: Awaiting, order: Ints, answers: Floats) -> None:
+    @property
+    def microseconds(self) -> float | None:
+        """Time per event that it took, to ask, teach and score; None before the first."""
+        events = sum(count for count, _ in self._spent)
+        return 1e6 * sum(seconds for _, seconds in self._spent) / events if events else None
+
+    def _run(
+        self, codes: npt.NDArray[Any], awaiting: Awaiting, order: Ints, answers: Floats
+    ) -> list[tuple[int, Settled]]:
+        """Lets the compiled body follow; what its lessons settled, with the row of each."""
         assert self._compiled is not None  # noqa: S101
         try:
             self._compiled.follow(codes, awaiting.truth, order, answers)
         except Exception as error:  # noqa: BLE001 - whatever a model raises, the stream goes on
             self._failed(f"{len(order)} steps", error)
+        if not isinstance(self._compiled, SegmentingColumns):
+            return []
+        return list(zip(self._compiled.settled_rows, self._compiled.settled, strict=True))
 
     def _one_at_a_time(
         self, rows: npt.NDArray[Any], awaiting: Awaiting, order: Ints, answers: Floats
-    ) -> list[Any]:
-        settled: list[Any] = []
+    ) -> list[tuple[int, Settled]]:
+        settled: list[tuple[int, Settled]] = []
         for step in order.tolist():
             row = step if step >= 0 else ~step
             try:
                 if step < 0:
                     self._one_by_one.learn_one(rows[row], label_value(self.application, awaiting.truth[row]))
-                    settled += getattr(self._one_by_one, "settled", ())
+                    settled += [(row, one) for one in getattr(self._one_by_one, "settled", ())]
                 elif self._one_by_one.trained:
                     answers[row] = self._ask(rows[row])
             except Exception as error:  # noqa: BLE001 - whatever a model raises, the stream goes on
@@ -147,13 +166,16 @@ class Entrant:
         self.last_error = f"{self.name}, {where}: {type(error).__name__}: {error}"
         # One line for each of the first, then fewer: a model that always fails must not fill the disk.
         if self.failures & (self.failures - 1) == 0:
-            log.error(
-                "a model failed", model=self.name, where=where, failures=self.failures, exc_info=error
-            )
+            log.error("a model failed", model=self.name, where=where, failures=self.failures, exc_info=error)
 
     def told(self, rows: Ints) -> Kept:
         """What it answered at these rows, and the threshold at which it was served; NaN where nothing."""
         return Kept(self._answers.all[rows], self._served.all[rows])
+
+    @property
+    def rolling_score(self) -> float | None:
+        """The rolling score by which models are compared; None while it has none."""
+        return self.scores.values()[rolling(self.application.task).id]
 
     def tidy(self, kept: Ints) -> None:
         """Throws out all rows but these, as `Awaiting.tidy` did."""
@@ -164,10 +186,6 @@ class Entrant:
     def segments(self) -> list[Segment]:
         """The segments of a clustering model; empty for others."""
         return self.model.segments() if isinstance(self.model, Segmenting) else []
-
-    def clone(self) -> Self:
-        """A fresh one of the same recipe and share."""
-        return type(self)(self.application, self.name, self._reader, share=self.share)
 
 
 def sampled(lessons: Lessons, share: float) -> npt.NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""From messages of the valid topic to lessons: what a model may see of many events, and apart from it their labels.
+"""From messages of the valid topic to lessons: what models may see of many events, apart from their labels.
 
     bytes -> JSON -> Arrow -> Lessons(time, due, columns without label, truth)
 
@@ -155,6 +155,11 @@ class Reader:
             columns={path: _column(leaf, _leaf(table, path)) for path, leaf in self._leaves},
         )
 
+    def none(self) -> Lessons:
+        """No lessons."""
+        nothing = np.empty(0, dtype=np.int64)
+        return self.lessons(nothing, nothing, nothing, [])
+
     def event(self, payload: bytes) -> dict[str, Any]:
         """The event in a message, without label and source."""
         event: dict[str, Any] = self._decode(payload)
@@ -190,6 +195,8 @@ def with_features(application: Application, lessons: Lessons) -> Columns:
 
 
 def _table(schema: pa.Schema, payloads: Sequence[bytes]) -> pa.Table:
+    if not payloads:
+        return schema.empty_table()
     lines = b"\n".join(payloads)
     table = pa.json.read_json(
         pa.BufferReader(lines),
@@ -239,7 +246,7 @@ def _column(leaf: Leaf, column: Any) -> Column:
         case Entity():
             names = pc.dictionary_encode(column, null_encoding="encode")
             numbers = np.array([_number_of(name) for name in names.dictionary.to_pylist()], dtype=np.int64)
-            return numbers[np.asarray(names.indices)]
+            return np.asarray(numbers[np.asarray(names.indices)])
         case _:
             return _microseconds(column)
 
@@ -272,4 +279,3 @@ def _delay(application: Application) -> Callable[[pa.Table], Ints]:
         return np.rint(seconds * MICROSECONDS).astype(np.int64)
 
     return of_field
-

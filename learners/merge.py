@@ -71,7 +71,9 @@ class Merge:
 
     def take(self, now: float, most: int) -> Lessons | None:
         """The next lessons in order, at most so many; None while a lane holds the others back."""
-        if self._pool is None or not all(one.waiting or self._passes(one, now) for one in self._lanes.values()):
+        if self._pool is None or not all(
+            one.waiting or self._passes(one, now) for one in self._lanes.values()
+        ):
             return None
         pool = self._pool
         order = np.lexsort((pool.offset, pool.partition, self._keys))

@@ -24,6 +24,7 @@ from core import names
 from core.connect import kafka
 from core.connect.redis import client
 from core.declaration import Application
+from core.names import Job
 from core.records import LearnerReport, LearnerState
 from core.settings import Settings
 from core.snapshots import Header, seal
@@ -76,7 +77,7 @@ def _learn(
     found = opened(application, _stored(redis, application, stop), options.signing_key())
     header = found[0] if found else None
     publisher.version = header.version if header else 0
-    made, resumed = learner(application, found)
+    made, resumed = learner(application, found, options.learners.heavy_share)
     publisher.snapshot_created = header.created if header and resumed else None
     with _source(options, application) as source:
         kept = source.kept(
@@ -89,8 +90,9 @@ def _learn(
             options.mlflow.url, application.name, _params(made), run_id, options.learners.tracking_seconds
         )
         tracker.start()
-        loop = Loop(made, source, producer, publisher, tracker, options.learners, start)
-        source.begin(start.begin)
+        wait = features_seconds(application, options)
+        loop = Loop(made, source, producer, publisher, tracker, options.learners, start, wait)
+        source.begin(start.begin, made.features_since_ms() if wait else None)
         log.info("reading", topic=source.topic, begin=start.begin, again=start.again, resumed=resumed)
         try:
             loop.run(stop)
@@ -158,12 +160,19 @@ def _placed(
     return start
 
 
+def features_seconds(application: Application, options: Settings) -> float:
+    """How long an event waits for its windowed features; 0 where nobody computes any."""
+    if not application.windows or Job.FEATURES not in options.flink.kept_jobs:
+        return 0.0
+    return options.learners.features_seconds
+
+
 def _params(made: Learner) -> dict[str, Any]:
     delay = made.application.label_delay
     return {
         "application": made.application.name,
-        "model": made.name,
-        "seed": getattr(made.model, "seed", "none"),
+        "models": ", ".join(made.entrants),
+        "champion": made.champion.name,
         "label_delay": delay if isinstance(delay, str) else f"{delay.total_seconds():g} s",
     }
 

@@ -21,8 +21,6 @@ from redis.exceptions import RedisError
 from core import names
 from core.records import Judged, LearnerReport, Prediction
 from core.snapshots import Header, Payload, seal
-from learners.labels import Awaiting, Told
-from models import nested
 
 log = structlog.get_logger("millrace.learner")
 
@@ -45,7 +43,9 @@ class Publisher(threading.Thread):
         self._application = application
         self._redis = redis
         self._key = key
-        self._recent = recent
+        self.recent = recent
+        """How many of the newest answers are kept; no more need be offered at once."""
+        self.recent_truths = 4 * recent
         self.version = version
         self.snapshot_created: datetime | None = None
         self._lock = threading.Lock()
@@ -53,8 +53,8 @@ class Publisher(threading.Thread):
         self._report: LearnerReport | None = None
         self._points: deque[bytes] = deque(maxlen=HISTORY)
         self._answers: deque[tuple[Prediction, dict[str, Any]]] = deque(maxlen=recent)
-        self._truths: deque[tuple[str, Any]] = deque(maxlen=4 * recent)
-        self._judged: deque[tuple[Awaiting, Told, str]] = deque(maxlen=recent)
+        self._truths: deque[tuple[str, Any]] = deque(maxlen=self.recent_truths)
+        self._judged: deque[Judged] = deque(maxlen=recent)
         self._shown: OrderedDict[str, None] | None = None
         self._ending = threading.Event()
 
@@ -77,12 +77,15 @@ class Publisher(threading.Thread):
         with self._lock:
             self._answers.append((prediction, event))
 
-    def offer_judged(self, awaiting: Awaiting, model: str) -> None:
-        """A label that became known, of an event that `model` was asked about."""
+    def offer_truth(self, event_id: str, truth: Any) -> None:
+        """A label that became known."""
         with self._lock:
-            self._truths.append((awaiting.event_id, awaiting.truth))
-            if awaiting.told is not None:
-                self._judged.append((awaiting, awaiting.told, model))
+            self._truths.append((event_id, truth))
+
+    def offer_judged(self, judged: Judged) -> None:
+        """An answer and the label that became known after it."""
+        with self._lock:
+            self._judged.append(judged)
 
     def run(self) -> None:
         """Writes until told to end, then once more."""
@@ -154,20 +157,20 @@ class Publisher(threading.Thread):
             self._shown = self._listed()
         shown = self._shown
         with self._lock:
-            answers, self._answers = self._answers, deque(maxlen=self._recent)
+            answers, self._answers = self._answers, deque(maxlen=self.recent)
             truths, self._truths = self._truths, deque(maxlen=self._truths.maxlen)
         fresh = {prediction.event_id: (prediction, event) for prediction, event in answers}
         fresh = {event_id: one for event_id, one in fresh.items() if event_id not in shown}
         known = {
             event_id: _encode(truth) for event_id, truth in truths if event_id in shown or event_id in fresh
         }
-        gone = list(shown)[: max(0, len(shown) + len(fresh) - self._recent)]
+        gone = list(shown)[: max(0, len(shown) + len(fresh) - self.recent)]
         try:
             if fresh or known:
                 self._push([_encode(_with_event(*one)) for one in fresh.values()], known, gone)
         except RedisError:
             with self._lock:
-                self._answers = deque([*answers, *self._answers], maxlen=self._recent)
+                self._answers = deque([*answers, *self._answers], maxlen=self.recent)
                 self._truths = deque([*truths, *self._truths], maxlen=self._truths.maxlen)
             self._shown = None
             raise
@@ -178,18 +181,18 @@ class Publisher(threading.Thread):
     def _write_judged(self) -> None:
         """Pushes the answers whose labels became known."""
         with self._lock:
-            judged, self._judged = self._judged, deque(maxlen=self._recent)
+            judged, self._judged = self._judged, deque(maxlen=self.recent)
         if not judged:
             return
         key = names.judged_key(self._application)
         pipeline = self._redis.pipeline(transaction=True)
-        pipeline.lpush(key, *(_encode(_judged(self._application, *one)) for one in judged))
-        pipeline.ltrim(key, 0, self._recent - 1)
+        pipeline.lpush(key, *(_encode(one) for one in judged))
+        pipeline.ltrim(key, 0, self.recent - 1)
         try:
             pipeline.execute()
         except RedisError:
             with self._lock:
-                self._judged = deque([*judged, *self._judged], maxlen=self._recent)
+                self._judged = deque([*judged, *self._judged], maxlen=self.recent)
             raise
 
     def _push(self, fresh: list[bytes], known: dict[Any, Any], gone: list[str]) -> None:
@@ -197,7 +200,7 @@ class Publisher(threading.Thread):
         pipeline = self._redis.pipeline(transaction=True)
         if fresh:
             pipeline.lpush(recent, *fresh)
-            pipeline.ltrim(recent, 0, self._recent - 1)
+            pipeline.ltrim(recent, 0, self.recent - 1)
         if known:
             pipeline.hset(truths, mapping=known)
         if gone:
@@ -208,21 +211,6 @@ class Publisher(threading.Thread):
         """The event ids in the list, oldest first: what the process before this one left there."""
         entries = self._redis.lrange(names.recent_key(self._application), 0, -1)
         return OrderedDict((msgspec.json.decode(entry)["event_id"], None) for entry in reversed(entries))
-
-
-def _judged(application: str, awaiting: Awaiting, told: Told, model: str) -> Judged:
-    return Judged(
-        application=application,
-        event_id=awaiting.event_id,
-        entity=awaiting.entity,
-        event_time=awaiting.time,
-        known_time=awaiting.due,
-        model=model,
-        value=told.value,
-        probability=told.probability,
-        truth=awaiting.truth,
-        event=nested(awaiting.x),
-    )
 
 
 def _with_event(prediction: Prediction, event: dict[str, Any]) -> dict[str, Any]:

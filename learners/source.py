@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -56,8 +56,18 @@ def describe(topic_name: str, gaps: Mapping[int, int], kept: Mapping[int, Kept])
     )
 
 
+class Found(NamedTuple):
+    """What one poll brought."""
+
+    messages: list[Any]
+    features: list[Any]
+    """Messages of the topic `features`."""
+    drained: list[tuple[int, int]]
+    """Partitions of the valid topic that hold no more, with their end offset."""
+
+
 class Source:
-    """Reads every partition of an application's valid topic, uncommitted messages included.
+    """Reads every partition of an application's valid topic, uncommitted messages included; features beside.
 
     Reading ahead of commits saves half a checkpoint interval; what an aborted transaction left behind is
     written again later, and the learner knows repeats by their source offsets.
@@ -70,10 +80,13 @@ class Source:
         self._failure: type[Exception] = KafkaException
         self._at: Any = TopicPartition
         self.topic = topic(application, Stream.VALID)
+        self.features = topic(application, Stream.FEATURES)
         self._consumer = kafka.consumer(
             url, consumer_group("learner", application), **{"isolation.level": "read_uncommitted"}
         )
         self._paused: set[int] = set()
+        self._features: list[Any] = []
+        self._features_held = False
 
     def kept(self, stop: threading.Event, waiting: Callable[[str], None]) -> dict[int, Kept]:
         """What the log of each partition holds; waits for broker and topic, or raises Stopped.
@@ -99,27 +112,39 @@ class Source:
         low, high = self._consumer.get_watermark_offsets(self._at(self.topic, partition), timeout=ASK_SECONDS)
         return Kept(low, high)
 
-    def begin(self, offsets: Mapping[int, int]) -> None:
-        """Reads from these offsets on."""
-        self._consumer.assign([self._at(self.topic, p, offset) for p, offset in offsets.items()])
+    def begin(self, offsets: Mapping[int, int], features_since_ms: int | None) -> None:
+        """Reads from these offsets on; features from this time of the broker on, or none of them."""
+        at = [self._at(self.topic, p, offset) for p, offset in offsets.items()]
+        if features_since_ms is not None:
+            self._features = self._features_from(features_since_ms)
+        self._consumer.assign(at + self._features)
 
-    def poll(self, most: int, timeout: float) -> tuple[list[Any], list[tuple[int, int]]]:
-        """(messages, drained partitions with their end offset); raises LostOffsets, or what is fatal."""
-        messages: list[Any] = []
-        drained: list[tuple[int, int]] = []
+    def _features_from(self, since_ms: int) -> list[Any]:
+        """The first rows of features that the broker took at `since_ms` or later."""
+        found = self._consumer.list_topics(self.features, timeout=ASK_SECONDS).topics[self.features]
+        if found.error is not None:
+            log.warning("no features: the models go on without", topic=self.features, reason=str(found.error))
+            return []
+        asked = [self._at(self.features, p, max(0, since_ms)) for p in sorted(found.partitions)]
+        return list(self._consumer.offsets_for_times(asked, timeout=ASK_SECONDS))
+
+    def poll(self, most: int, timeout: float) -> Found:
+        """What came; raises LostOffsets, or what is fatal."""
+        found = Found([], [], [])
         for message in self._consumer.consume(most, timeout):
-            error = message.error()
+            error, valid = message.error(), message.topic() == self.topic
             if error is None:
-                messages.append(message)
+                (found.messages if valid else found.features).append(message)
             elif error.code() == self._error._PARTITION_EOF:
-                drained.append((int(message.partition() or 0), int(message.offset() or 0)))
+                if valid:
+                    found.drained.append((int(message.partition() or 0), int(message.offset() or 0)))
             elif error.code() == self._error._AUTO_OFFSET_RESET:
-                raise LostOffsets(f"{self.topic}, partition {message.partition()}: {error.str()}")
+                raise LostOffsets(f"{message.topic()}, partition {message.partition()}: {error.str()}")
             elif error.fatal():
                 raise self._failure(error)
             else:
                 log.warning("broker", reason=error.str())
-        return messages, drained
+        return found
 
     def hold(self, partition: int, held: bool) -> None:
         """Stops or goes on fetching a partition whose lane is full."""
@@ -132,6 +157,12 @@ class Source:
         else:
             self._consumer.resume(at)
             self._paused.discard(partition)
+
+    def hold_features(self, held: bool) -> None:
+        """Stops or goes on fetching features."""
+        if held != self._features_held and self._features:
+            (self._consumer.pause if held else self._consumer.resume)(self._features)
+            self._features_held = held
 
     def ahead(self, partition: int, offset: int) -> int | None:
         """How many offsets the log holds from `offset` on, by the latest fetch; None before the first one."""

@@ -6,6 +6,7 @@ its offsets + what the log holds -> Plan: where to read from, and up to where ev
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -15,9 +16,10 @@ import structlog
 from core import names
 from core.declaration import Application
 from core.snapshots import BadSnapshot, Header, Payload, schema_hash, unseal
+from learners import memory
 from learners.learner import Learner
+from learners.scores import BadScores
 from learners.source import Kept, LostOffsets, describe, lost
-from models import build
 from models.base import BadModel
 
 log = structlog.get_logger("millrace.learner")
@@ -41,21 +43,25 @@ def opened(application: Application, blob: bytes | None, key: bytes) -> tuple[He
         ) from None
 
 
-def learner(application: Application, found: tuple[Header, Payload] | None) -> tuple[Learner, bool]:
-    """(the learner, whether it was resumed): a snapshot of another shape or model is passed over."""
+def learner(
+    application: Application, found: tuple[Header, Payload] | None, heavy_share: float
+) -> tuple[Learner, bool]:
+    """(the learner, whether it was resumed): a snapshot of another shape or champion is passed over.
+
+    heavy_share: of the events, how many a slow model takes.
+    """
     if found is not None:
         header, payload = found
         reason = _unfit(application, header)
         if reason is None:
             try:
-                return Learner.resume(application, header, payload), True
-            except (BadModel, msgspec.MsgspecError) as error:
+                return memory.resumed(application, header, payload, heavy_share), True
+            except (BadModel, BadScores, msgspec.MsgspecError, zlib.error) as error:
                 reason = f"its bytes are of another version of this code ({error})"
         log.warning(
             "the snapshot is passed over; learning begins anew", version=header.version, reason=reason
         )
-    name = application.online[0]
-    return Learner(application, name, build(application)), False
+    return Learner.fresh(application, heavy_share), False
 
 
 def _unfit(application: Application, header: Header) -> str | None:
@@ -63,8 +69,8 @@ def _unfit(application: Application, header: Header) -> str | None:
         return f"it is of application {header.application!r}"
     if header.schema != schema_hash(application):
         return "the declared fields have changed since"
-    if header.model != application.online[0]:
-        return f"its model is {header.model!r}, the declaration names {application.online[0]!r} first"
+    if header.model not in application.online:
+        return f"its champion is {header.model!r}, the declaration names {', '.join(application.online)}"
     return None
 
 

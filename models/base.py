@@ -117,6 +117,14 @@ class Segmenting(Protocol):
         """Every segment with its size and profile, by number; none before the model is trained."""
 
 
+@runtime_checkable
+class SegmentingColumns(Segmenting, Protocol):
+    """What a clustering model in its compiled body tells besides the answers."""
+
+    settled_rows: list[int]
+    """For each of `settled`, the row whose lesson settled it."""
+
+
 def require(application: Application, fields: Iterable[str], recipe: str) -> None:
     """Raises ValueError with what a recipe reads (fields, features) and an application does not declare."""
     known = {path for path, _ in leaves(application)} | {one.name for one in features(application)}

@@ -49,6 +49,16 @@ def columnar(name: str, data: bytes) -> ColumnarModel | None:
     return cast(ColumnarModel, getattr(import_module(module), kind).from_bytes(data))
 
 
+def is_heavy(name: str) -> bool:
+    """Whether a recipe is slow: it may be given a share of the events only."""
+    return bool(getattr(_recipe(name), "heavy", False))
+
+
+def is_naive(name: str) -> bool:
+    """Whether a recipe is an answer that costs nothing, by which the others are measured."""
+    return bool(getattr(_recipe(name), "naive", False))
+
+
 def build(application: Application, name: str | None = None) -> OnlineModel:
     """A fresh model: the recipe `name`, or the first one that the application declares.
 

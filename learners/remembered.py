@@ -1,0 +1,133 @@
+"""Windowed features meet their events: an event waits for its own a little while, then goes on without.
+
+    topic features -> by source (partition, offset) --.
+    merged lessons -> waiting room, in order ----------`-> lessons with features -> the learner
+
+The job `features` is a second or more behind the check. An event of now is waited for `wait_seconds`: an
+answer that comes late is worth less than one that knows less. An event of long ago, as in a history, has
+time: it waits as long as features keep coming.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.json
+
+from core.declaration import Application
+from core.features import features
+from core.names import SOURCE_OFFSET, SOURCE_PARTITION
+from learners.lessons import MICROSECONDS, Floats, Ints, Lessons
+
+URGENT_S = 30
+"""An event is of now when it happened at most so long ago when it came."""
+
+PATIENCE_S = 60.0
+"""How long an event of long ago waits after anything was heard of features."""
+
+MOST = 100_000
+"""Rows of features that are kept for events that have not come."""
+
+_ROOM = 2**44
+"""More than any offset: a partition and an offset make one number."""
+
+
+class Remembered:
+    """The waiting room of one application; times are seconds of a clock that never goes back."""
+
+    def __init__(self, application: Application, wait_seconds: float, now: float) -> None:
+        """`wait_seconds` 0 means that nothing is waited for."""
+        self._schema = pa.schema(
+            [
+                (SOURCE_PARTITION, pa.int64()),
+                (SOURCE_OFFSET, pa.int64()),
+                *((one.name, pa.float64()) for one in features(application)),
+            ]
+        )
+        self.used = bool(features(application)) and wait_seconds > 0
+        self._wait = wait_seconds
+        self._heard = now
+        self._keys: Ints = np.empty(0, dtype=np.int64)
+        self._values: Floats = np.empty((0, len(features(application))))
+        self._room: Lessons | None = None
+        self._until: Floats = np.empty(0)
+        """Per row of the room: when it goes on without; infinite while it has time."""
+
+    def __len__(self) -> int:
+        return 0 if self._room is None else len(self._room)
+
+    @property
+    def kept(self) -> int:
+        """Rows of features whose event has not come."""
+        return len(self._keys)
+
+    def hear(self, payloads: Sequence[bytes], now: float) -> None:
+        """Messages of the topic `features`; the newest of an event counts. Raises ValueError on others."""
+        self._heard = now
+        try:
+            table = pa.json.read_json(
+                pa.BufferReader(b"\n".join(payloads)),
+                read_options=pa.json.ReadOptions(
+                    use_threads=False, block_size=sum(map(len, payloads)) + len(payloads) + 1
+                ),
+                parse_options=pa.json.ParseOptions(
+                    explicit_schema=self._schema, unexpected_field_behavior="ignore"
+                ),
+            )
+        except pa.ArrowException as error:
+            raise ValueError(f"a message of features can't be read: {error}") from None
+        columns = [np.asarray(table[name].to_numpy()) for name in self._schema.names]
+        keys = np.concatenate([self._keys, identity(*(one.astype(np.int64) for one in columns[:2]))])
+        values = np.concatenate([self._values, np.stack(columns[2:], axis=1).astype(np.float64)])
+        order = np.argsort(keys, kind="stable")
+        newest = order[np.append(np.diff(keys[order]) > 0, True)]
+        if len(newest) > MOST:
+            newest = newest[np.sort(np.argsort(keys[newest] % _ROOM)[-MOST:])]
+        self._keys, self._values = keys[newest], values[newest]
+
+    def deadlines(self, lessons: Lessons, now: float, wall_us: int) -> Floats:
+        """Until when each event waits; `wall_us`: the time of day, microseconds since 1970."""
+        if not self.used:
+            return np.full(len(lessons), now)
+        urgent = wall_us - lessons.time <= URGENT_S * MICROSECONDS
+        return np.where(urgent, now + self._wait, np.inf)
+
+    def add(self, lessons: Lessons, until: Floats) -> None:
+        """Events in the order in which they leave, and until when each waits (see `deadlines`)."""
+        if self._room is not None:
+            lessons = Lessons.joined([self._room, lessons])
+            until = np.concatenate([self._until, until])
+        self._room, self._until = lessons, until
+
+    def take(self, now: float) -> Lessons | None:
+        """The next events in order that have their features, or need not wait for them any more."""
+        room = self._room
+        if room is None:
+            return None
+        keys = identity(room.source_partition, room.source_offset)
+        places = np.minimum(np.searchsorted(self._keys, keys), max(0, len(self._keys) - 1))
+        found = np.zeros(len(keys), dtype=np.bool_)
+        if len(self._keys):
+            found = self._keys[places] == keys
+        given_up = now - self._heard >= PATIENCE_S
+        ready = found | (self._until <= now) | (np.isinf(self._until) & given_up)
+        free = len(ready) if ready.all() else int(np.argmin(ready))
+        if not free:
+            return None
+        head = np.arange(free)
+        lessons = room.take(head)
+        mine = np.flatnonzero(found[:free])
+        lessons.windowed[mine] = self._values[places[mine]]
+        left = np.arange(free, len(room))
+        self._room, self._until = (room.take(left) if len(left) else None), self._until[free:]
+        rest = np.ones(len(self._keys), dtype=np.bool_)
+        rest[places[mine]] = False
+        self._keys, self._values = self._keys[rest], self._values[rest]
+        return lessons
+
+
+def identity(partitions: Ints, offsets: Ints) -> Ints:
+    """Partition and offset of a source as one number."""
+    return partitions * _ROOM + offsets
