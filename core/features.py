@@ -7,9 +7,9 @@ The Flink job `features` computes them, and nobody else does: models and trainer
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from core.declaration import Application, Number, leaves
 from core.windows import (
@@ -62,6 +62,26 @@ def horizon(application: Application) -> timedelta:
     """
     spans = [windowed.span for windowed in application.windows if isinstance(windowed, Window)]
     return max(spans, default=timedelta(days=1))
+
+
+def as_of(
+    application: Application, values: Mapping[str, float | int | None], last: datetime, now: datetime
+) -> dict[str, float | int | None]:
+    """What is known at `now` of an entity whose row before happened at `last`, from that row's features.
+
+    The time since it is exact. A window that has passed since then knows nothing any more; one that has not
+    is as it was, without the event of now. How far it has moved can't be told: null.
+    """
+    made: dict[str, float | int | None] = {}
+    for one in features(application):
+        match one.windowed:
+            case SinceLast():
+                made[one.name] = max(0.0, (now - last).total_seconds())
+            case Window(span=span) if now - last <= span:
+                made[one.name] = values.get(one.name)
+            case _:
+                made[one.name] = None
+    return made
 
 
 def _of(windowed: Windowed, units: dict[str, str]) -> Iterator[Feature]:

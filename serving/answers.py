@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from fastapi.responses import Response
 
-from core.records import Answer, Segment, UpkeepReport
+from core.records import Answer, Promotion, Segment, Standing, UpkeepReport
 from core.scenarios import Logged, Scenario
 from serving.features.report import Freshness
 
@@ -123,6 +123,11 @@ class LiveAnswer(msgspec.Struct, frozen=True, kw_only=True):
     confusion: dict[str, int] | None = None
     calibration: list[tuple[float, float, int]] | None = None
     segments: list[Segment] | None = None
+    models: list[Standing] | None = None
+    """Every model of the roster, as declared: the leaderboard."""
+    pinned: bool | None = None
+    promotions: list[Promotion] | None = None
+    without_features: int | None = None
     run_id: str | None = None
     run_url: str | None = None
     error: str | None = None
@@ -144,6 +149,10 @@ class PredictAnswer(msgspec.Struct, frozen=True, kw_only=True):
     snapshot_age_s: float
     latency_ms: float
     segment: Segment | None
+    features: dict[str, float | int | None] | None
+    """The windowed features that the model was given; null where nothing is remembered of the entity."""
+    features_age_s: float | None
+    """Seconds since the event by which they are known."""
 
 
 class FeatureValue(msgspec.Struct, frozen=True, kw_only=True):

@@ -161,7 +161,7 @@ class LiveModels:
             raise BadSnapshot(
                 f"it was made for fields {header.schema}, the declaration has {self._hashes[name]}"
             )
-        return LiveModel(header, self._restore(APPLICATIONS[name], header.model, payload.model))
+        return LiveModel(header, self._restore(APPLICATIONS[name], header.model, payload.models[header.model]))
 
     def _measure(self, name: str) -> None:
         live = self._views[name].live

@@ -1,6 +1,7 @@
 """From the bytes of a request to the live model's answer. Touches memory only.
 
-body -> application, event -> declared types (422 names the field) -> row -> model -> answer
+    body -> application, event -> declared types (422 names the field) -> Asked
+    Asked, what is remembered of its entity -> row -> model -> answer
 """
 
 from __future__ import annotations
@@ -9,16 +10,18 @@ import uuid
 from datetime import UTC, datetime
 from http import HTTPStatus
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from core.applications import APPLICATIONS
 from core.declaration import Application, Clustering
+from core.features import as_of
 from core.records import LearnerReport, Segment
 from core.validation import AHEAD, Reason, explain, request_type
 from models import answer, row
 from serving.answers import PredictAnswer
+from serving.features.reader import Latest
 from serving.live_models import LiveModel, LiveModels
 from serving.meters import Meters
 from serving.problems import FieldError, Problem, application_named
@@ -33,6 +36,16 @@ class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
     event: msgspec.Raw
 
 
+class Asked(NamedTuple):
+    """A request that was understood."""
+
+    application: Application
+    event: dict[str, Any]
+    entity: str
+    started: float
+    """Of the clock that measures how long an answer takes."""
+
+
 class Predictor:
     """Answers requests with whatever model is live at the moment."""
 
@@ -42,14 +55,24 @@ class Predictor:
         self._request = msgspec.json.Decoder(PredictRequest)
         self._events = {name: msgspec.json.Decoder(request_type(app)) for name, app in APPLICATIONS.items()}
 
-    def __call__(self, body: bytes) -> PredictAnswer:
-        """The answer to a request's body; raises Problem (400, 404, 422, 503)."""
+    def asked(self, body: bytes) -> Asked:
+        """What a request's body asks; raises Problem (400, 404, 422)."""
         started = perf_counter()
         request: PredictRequest = _decoded(self._request, body)
         application = application_named(request.application)
         event = _completed(application, _decoded(self._events[application.name], request.event))
+        return Asked(application, event, event[application.key], started)
+
+    def answer(self, asked: Asked, known: Latest | None) -> PredictAnswer:
+        """The live model's answer; raises Problem (503).
+
+        known: what is remembered of the entity; models answer without it, if less well.
+        """
+        application, event, started = asked.application, asked.event, asked.started
         live = self._trained(application)
-        x = row(application, event)
+        time = datetime.fromisoformat(event[application.event_time.name])
+        windowed = as_of(application, known.values, known.event_time, time) if known else None
+        x = row(application, event, windowed)
         said = answer(application, live.model, x, live.header.threshold)
         report = self._live.view(application.name).report
         seconds = perf_counter() - started
@@ -67,6 +90,8 @@ class Predictor:
             snapshot_age_s=round(live.age_s(datetime.now(UTC)), 3),
             latency_ms=round(seconds * 1000, 3),
             segment=_segment(application, report, said.value),
+            features=windowed,
+            features_age_s=round(known.age_s(datetime.now(UTC)), 3) if known else None,
         )
 
     def _trained(self, application: Application) -> LiveModel:

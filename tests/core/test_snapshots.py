@@ -22,7 +22,7 @@ HEADER = Header(
     clock=datetime(2026, 1, 1, 12, tzinfo=UTC),
     scores={"roc_auc": 0.9, "f2": None},
 )
-PAYLOAD = Payload(model=b"weights", loop=b"state")
+PAYLOAD = Payload(models={"one": b"weights"}, loop=b"state")
 BLOB = seal(HEADER, PAYLOAD, b"key")
 
 

@@ -56,7 +56,8 @@ def snapshot(
         "scores": {"score": 0.5},
         "threshold": 0.25,
     }
-    return seal(Header(**values | header), Payload(model=payload, loop=b""), key)  # type: ignore[arg-type]
+    made = Header(**values | header)  # type: ignore[arg-type]
+    return seal(made, Payload(models={made.model: payload}, loop=b""), key)
 
 
 def put_snapshot(redis: Redis, name: str, model: bytes, version: int = 1, **header: object) -> None:
