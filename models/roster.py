@@ -33,7 +33,9 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
-COMPILED: dict[str, str] = {}
+COMPILED: dict[str, str] = {
+    "relative_least_squares": "models.compiled.relative_least_squares:CompiledRelativeLeastSquares",
+}
 """Recipe -> module:class of its compiled body. Imported when asked for: a compiler takes a second to load."""
 
 
