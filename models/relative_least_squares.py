@@ -1,12 +1,13 @@
 """Weighted recursive least squares on a base time and what stretches it: a River regressor.
 
-row -> base time -> inputs (positions, values) -> weights . inputs -> seconds
+row -> base time, inputs -> base x exp(weights . inputs) -> x what the driver adds -> seconds
+
+Errors count relative to the answer, so that long and short trips teach alike.
 """
 
 from __future__ import annotations
 
-from array import array
-from math import isfinite, sqrt
+from math import exp, isfinite, log, sqrt
 from typing import Any, Self
 
 import msgspec
@@ -15,67 +16,85 @@ import numpy.typing as npt
 from river import base
 
 from core.declaration import Application, Regression
+from core.records import Contribution
 from models.base import BadModel, Row, require
-from models.eta_inputs import BASE, FIELDS, HOUR_S, SIZE, base_hours, inputs
+from models.columns import identity
+from models.entity_effects import EffectsState, EntityEffects
+from models.eta_explanation import contributions
+from models.eta_inputs import DRIVER, FIELDS, HOUR_S, LEAST_HOURS, SIZE, base_hours, inputs
+from models.recent_residuals import RecentResiduals
 
-NOISE_PER_BASE, NOISE_LEAST = 0.03, 0.002
-"""Variance of a trip's time, hours squared: 0.03 base^2 + 0.002. Long trips vary more, so they weigh less."""
+NOISE, NOISE_LEAST = 0.02, 0.0002
+"""Variance of a trip's time: NOISE x (expected time)^2 + NOISE_LEAST, hours squared."""
+
+LARGEST_STRETCH = 3.0
+"""Logarithm of the most by which a trip is stretched or shortened."""
+
+LARGEST_SURPRISE = 2.5
+"""Standard deviations; a larger error, as after an accident on the way, teaches like this one."""
 
 ENOUGH_LESSONS = 50
 
-LOW_SHARE, HIGH_SHARE = 0.1, 0.9
-"""The interval leaves out a tenth of the trips on either side."""
+BEFORE_DRIVERS = 200
+"""Lessons before drivers are judged: until then an error says more of the model than of them."""
 
-_RESIDUALS = 256
-_RESIDUAL_LOW, _RESIDUAL_HIGH = -4.0, 8.0
-"""Residuals in standard deviations, counted in bins: delays reach further than early arrivals."""
-
-_REFRESH = 50
-"""Lessons between two readings of the quantiles."""
+TRIANGLE = np.triu_indices(SIZE)
+"""Where the numbers of a symmetric matrix stand that its bytes hold."""
 
 
-class _State(msgspec.Struct, array_like=True, tag="relative_least_squares.1"):
+class State(msgspec.Struct, array_like=True, tag="relative_least_squares.2"):
+    """All that the recipe knows, whichever body taught it; arrays of float64 as bytes."""
+
     floor: float
     covariance: float
-    forgetting: float
+    drift: float
     size: int
     lessons: int
-    weights: bytes
-    inverse: bytes
     mean_base: float
-    residuals: bytes
+    weights: bytes
+    triangle: bytes
+    sums: bytes
+    ring: bytes
     spread: tuple[float, float] | None
+    drivers: EffectsState
 
 
 class RelativeLeastSquares(base.Regressor):
     """Tells how many seconds a trip takes, from the first event on: it starts from 40 km/h.
 
-    Recursive least squares (Haykin, Adaptive Filter Theory, ch. 10) with the weight 1 / variance, in hours.
-    The inputs are the base time times tokens, so the model learns by how much a trip is stretched.
+    Recursive least squares (Haykin, Adaptive Filter Theory, ch. 10 and 14: the extended Kalman filter of a
+    random walk) on base x exp(weights . inputs), so that influences multiply. The weight is 1 / variance.
+    Drivers are remembered apart, by what their trips took beyond that.
 
     Parameters
     ----------
     floor
         The least answer, in seconds.
     covariance
-        Diagonal of the first inverse of the information matrix.
-    forgetting
-        1 remembers all lessons alike; 0.9998 follows drift.
+        Diagonal of the first covariance of the weights.
+    drift
+        Variance that each weight gains per lesson, so that the model follows a changing world; 0 remembers
+        all lessons alike.
+    most
+        How many drivers are remembered.
     """
 
-    def __init__(self, floor: float = 60.0, covariance: float = 10.0, forgetting: float = 1.0) -> None:
+    def __init__(
+        self, floor: float = 60.0, covariance: float = 0.1, drift: float = 2e-9, most: int = 10_000
+    ) -> None:
         self.floor = floor
         self.covariance = covariance
-        self.forgetting = forgetting
+        self.drift = drift
+        self.most = most
         self._lessons = 0
         self._weights: npt.NDArray[np.float64] = np.zeros(SIZE)
-        self._weights[BASE] = 1.0
         self._listed: list[float] = self._weights.tolist()
-        self._inverse: npt.NDArray[np.float64] = np.eye(SIZE) * covariance
+        self._covariance: npt.NDArray[np.float64] = np.eye(SIZE) * covariance
         self._outer: npt.NDArray[np.float64] = np.empty((SIZE, SIZE))
         self._mean_base = 0.0
-        self._residuals = [0] * _RESIDUALS
-        self._spread: tuple[float, float] | None = None
+        self._sums = [0.0] * SIZE
+        self._residuals = RecentResiduals()
+        self._drivers = EntityEffects(most)
 
     @classmethod
     def build(cls, application: Application) -> Self:
@@ -94,20 +113,33 @@ class RelativeLeastSquares(base.Regressor):
 
     def predict_one(self, x: Row) -> float:
         """Seconds, at least the floor. A trip without a distance counts as one of mean length."""
-        hours = base_hours(x)
-        positions, values = inputs(x, self._mean_base if hours is None else hours)
-        return max(self.floor, self._told(positions, values) * HOUR_S)
+        hours = self._base(x)
+        expected = hours * self._stretch(*inputs(x, hours))
+        return max(self.floor, expected * (1.0 + self._drivers(identity(x.get(DRIVER))).mean) * HOUR_S)
 
     def spread_one(self, x: Row) -> tuple[float, float] | None:
         """How far below and above the answer the truth lies, in seconds, with 80 %; None before 50 lessons.
 
-        Quantiles of the residuals before each lesson, in standard deviations of a trip of this length.
+        Quantiles of the last 4,096 residuals before each lesson, in standard deviations of such a trip.
         """
-        if self._spread is None:
+        spread = self._residuals.spread
+        if spread is None:
             return None
-        hours = base_hours(x)
-        deviation = sqrt(_variance(self._mean_base if hours is None else hours)) * HOUR_S
-        return self._spread[0] * deviation, self._spread[1] * deviation
+        hours = self._base(x)
+        expected = hours * self._stretch(*inputs(x, hours))
+        unknown = self._drivers(identity(x.get(DRIVER))).variance
+        deviation = sqrt(_noise(expected) + unknown) * expected * HOUR_S
+        return spread[0] * deviation, spread[1] * deviation
+
+    def explain_one(self, x: Row) -> list[Contribution]:
+        """By how many seconds each field moves the answer away from 40 km/h; they add up to it.
+
+        The distance's own effect is that of a usual trip of its length; others are against the usual value.
+        """
+        hours = self._base(x)
+        usual = np.array(self._sums) / max(1, self._lessons)
+        driver = log(1.0 + self._drivers(identity(x.get(DRIVER))).mean)
+        return contributions(x, hours, self._weights, usual, driver, self.predict_one(x))
 
     def learn_one(self, x: Row, y: Any) -> None:
         """Takes one lesson; `y` in seconds. A trip without a distance or a finite time teaches nothing."""
@@ -115,86 +147,111 @@ class RelativeLeastSquares(base.Regressor):
         if hours is None or y is None or not isfinite(y):
             return
         positions, values = inputs(x, hours)
-        variance = _variance(hours)
-        error = y / HOUR_S - self._told(positions, values)
+        expected = hours * self._stretch(positions, values)
+        noise = _noise(expected)
+        driver = identity(x.get(DRIVER))
+        self._judge(y, expected, noise, driver)
+        error = (y / HOUR_S - expected) / expected
+        spread = self._drivers.spread
+        self._follow(positions, values, error, noise + spread)
+        self._lessons += 1
+        self._mean_base += (hours - self._mean_base) / self._lessons
+        for position, value in zip(positions, values, strict=True):
+            self._sums[position] += value
+        if self._lessons > BEFORE_DRIVERS:
+            limit = LARGEST_SURPRISE * sqrt(noise + spread)
+            self._drivers.learn(driver, max(-limit, min(limit, error)), noise)
+
+    def _base(self, x: Row) -> float:
+        hours = base_hours(x)
+        return (self._mean_base if self._lessons else LEAST_HOURS) if hours is None else hours
+
+    def _stretch(self, positions: list[int], values: list[float]) -> float:
+        """The factor on the base time, without the driver's own."""
+        weights, total = self._listed, 0.0
+        for position, value in zip(positions, values, strict=True):
+            total += weights[position] * value
+        return exp(max(-LARGEST_STRETCH, min(LARGEST_STRETCH, total)))
+
+    def _judge(self, y: float, expected: float, noise: float, driver: int) -> None:
+        """Counts how far the answer was off."""
+        effect = self._drivers(driver)
+        told = max(self.floor, expected * (1.0 + effect.mean) * HOUR_S)
+        self._residuals.add((y - told) / (sqrt(noise + effect.variance) * expected * HOUR_S))
+
+    def _follow(self, positions: list[int], values: list[float], error: float, variance: float) -> None:
+        """The step of the filter; error and variance are relative to the expected time."""
         # Sums row by row, not by a matrix product: its order of additions may differ from run to run.
-        seen = self._inverse.take(positions, axis=0)
+        seen = self._covariance.take(positions, axis=0)
         seen *= np.array(values)[:, None]
         gain = np.add.reduce(seen, axis=0)
         told = 0.0
         for position, value in zip(positions, values, strict=True):
             told += gain.item(position) * value
-        scale = 1.0 / (self.forgetting * variance + told)
+        limit = LARGEST_SURPRISE * sqrt(variance + told)
+        scale = 1.0 / (variance + told)
         np.multiply(gain[:, None], gain, out=self._outer)
         self._outer *= scale
-        self._inverse -= self._outer
-        if self.forgetting != 1.0:
-            self._inverse /= self.forgetting
-        self._weights += gain * (error * scale)
+        self._covariance -= self._outer
+        self._covariance.reshape(-1)[:: SIZE + 1] += self.drift
+        self._weights += gain * (max(-limit, min(limit, error)) * scale)
         self._listed = self._weights.tolist()
-        self._lessons += 1
-        self._mean_base += (hours - self._mean_base) / self._lessons
-        self._count(error / sqrt(variance))
-
-    def _told(self, positions: list[int], values: list[float]) -> float:
-        """Hours."""
-        weights, total = self._listed, 0.0
-        for position, value in zip(positions, values, strict=True):
-            total += weights[position] * value
-        return total
-
-    def _count(self, residual: float) -> None:
-        share = (residual - _RESIDUAL_LOW) / (_RESIDUAL_HIGH - _RESIDUAL_LOW)
-        self._residuals[min(_RESIDUALS - 1, max(0, int(share * _RESIDUALS)))] += 1
-        if self._lessons >= ENOUGH_LESSONS and self._lessons % _REFRESH == 0:
-            self._spread = self._quantile(LOW_SHARE), self._quantile(HIGH_SHARE)
-
-    def _quantile(self, share: float) -> float:
-        """The residual below which `share` of them lie, straight within its bin."""
-        wanted, below = share * sum(self._residuals), 0
-        width = (_RESIDUAL_HIGH - _RESIDUAL_LOW) / _RESIDUALS
-        for n, count in enumerate(self._residuals):
-            if count and below + count >= wanted:
-                return _RESIDUAL_LOW + width * (n + (wanted - below) / count)
-            below += count
-        return _RESIDUAL_HIGH
 
     def to_bytes(self) -> bytes:
         """Flat arrays in msgpack."""
         return msgspec.msgpack.encode(
-            _State(
+            State(
                 floor=self.floor,
                 covariance=self.covariance,
-                forgetting=self.forgetting,
+                drift=self.drift,
                 size=SIZE,
                 lessons=self._lessons,
-                weights=self._weights.tobytes(),
-                inverse=self._inverse.tobytes(),
                 mean_base=self._mean_base,
-                residuals=array("q", self._residuals).tobytes(),
-                spread=self._spread,
+                weights=self._weights.tobytes(),
+                triangle=self._covariance[TRIANGLE].tobytes(),
+                sums=np.array(self._sums).tobytes(),
+                ring=self._residuals.ring,
+                spread=self._residuals.spread,
+                drivers=self._drivers.state(),
             )
         )
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """Goes on from `to_bytes`; raises BadModel when the bytes are of another model or shape."""
-        try:
-            state = msgspec.msgpack.decode(data, type=_State)
-        except msgspec.MsgspecError as error:
-            raise BadModel(f"these bytes are not a relative_least_squares: {error}") from None
-        if state.size != SIZE:
-            raise BadModel(f"the model was taught on {state.size} inputs, this code makes {SIZE}")
-        model = cls(floor=state.floor, covariance=state.covariance, forgetting=state.forgetting)
+        state = decoded(data)
+        model = cls(state.floor, state.covariance, state.drift, state.drivers.most)
         model._lessons = state.lessons
         model._weights = np.frombuffer(state.weights).copy()
         model._listed = model._weights.tolist()
-        model._inverse = np.frombuffer(state.inverse).reshape(SIZE, SIZE).copy()
+        model._covariance = symmetric(state.triangle)
         model._mean_base = state.mean_base
-        model._residuals = array("q", state.residuals).tolist()
-        model._spread = state.spread
+        model._sums = np.frombuffer(state.sums).tolist()
+        model._residuals = RecentResiduals(state.lessons, state.ring)
+        model._residuals.spread = state.spread
+        model._drivers = EntityEffects.restored(state.drivers)
         return model
 
 
-def _variance(hours: float) -> float:
-    return NOISE_PER_BASE * hours * hours + NOISE_LEAST
+def decoded(data: bytes) -> State:
+    """The state in a model's bytes; raises BadModel when they are of another model or shape."""
+    try:
+        state = msgspec.msgpack.decode(data, type=State)
+    except msgspec.MsgspecError as error:
+        raise BadModel(f"these bytes are not a relative_least_squares: {error}") from None
+    if state.size != SIZE:
+        raise BadModel(f"the model was taught on {state.size} inputs, this code makes {SIZE}")
+    return state
+
+
+def symmetric(triangle: bytes) -> npt.NDArray[np.float64]:
+    """The matrix (SIZE, SIZE) whose upper triangle these bytes hold."""
+    matrix = np.empty((SIZE, SIZE))
+    matrix[TRIANGLE] = np.frombuffer(triangle)
+    matrix.T[TRIANGLE] = matrix[TRIANGLE]
+    return matrix
+
+
+def _noise(expected: float) -> float:
+    """Variance of a trip's time, relative to the square of the expected one."""
+    return NOISE + NOISE_LEAST / (expected * expected)

@@ -35,6 +35,7 @@ RECIPES: dict[str, Recipe] = {
 
 COMPILED: dict[str, str] = {
     "token_stack": "models.compiled.token_stack:CompiledTokenStack",
+    "relative_least_squares": "models.compiled.relative_least_squares:CompiledRelativeLeastSquares",
 }
 """Recipe -> module:class of its compiled body. Imported when asked for: a compiler takes a second to load."""
 
