@@ -92,6 +92,7 @@ def _learn(
         tracker.start()
         wait = features_seconds(application, options)
         loop = Loop(made, source, producer, publisher, tracker, options.learners, start, wait)
+        warm_up(application, options)
         source.begin(start.begin, made.features_since_ms() if wait else None)
         log.info("reading", topic=source.topic, begin=start.begin, again=start.again, resumed=resumed)
         try:
@@ -158,6 +159,12 @@ def _placed(
     for partition, begin in start.begin.items():
         made.next_offsets[partition] = max(begin, made.next_offsets.get(partition, begin))
     return start
+
+
+def warm_up(application: Application, options: Settings) -> None:
+    """Compiles what models and scores need: seconds at the first start on a machine, then from its cache."""
+    spare = Learner.fresh(application, options.learners.heavy_share)
+    spare.step(spare.reader.none())
 
 
 def features_seconds(application: Application, options: Settings) -> float:

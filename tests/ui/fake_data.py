@@ -14,6 +14,7 @@ from core import forms
 from core.applications import APPLICATIONS
 from core.declaration import Application, Classification, Clustering, Number, Regression, leaves
 from core.metrics import metrics
+from models.roster import is_naive
 
 START = time.time() - 1800
 BACKFILLED = 20_000
@@ -101,6 +102,29 @@ def segments(application: Application) -> list[dict[str, Any]]:
     ]
 
 
+def models(application: Application, taught: int) -> list[dict[str, Any]]:
+    """The roster: the champion as in the report, the others a little behind it, naive answers behind all."""
+    found = []
+    for place, name in enumerate(application.online):
+        free = is_naive(name)
+        told = naive(application) if free else scores(application, taught * 0.8**place)
+        found.append(
+            {
+                "name": name,
+                "champion": place == 0,
+                "naive": free,
+                "trained": True,
+                "share": 1.0,
+                "microseconds": 3.1 if place == 0 else 410.0,
+                "bytes": 60_000 * (place + 1),
+                "failures": 0,
+                "scores": told,
+                "threshold": None,
+            }
+        )
+    return found
+
+
 def report(application: Application) -> dict[str, Any]:
     now = time.time()
     done = asked(now) - pending(application)
@@ -123,6 +147,10 @@ def report(application: Application) -> dict[str, Any]:
         "confusion": {"tp": 238, "fp": 664, "tn": 21_411, "fn": 187} if classification else {},
         "calibration": _calibration() if classification else [],
         "segments": segments(application),
+        "models": models(application, done),
+        "pinned": False,
+        "promotions": [],
+        "without_features": 31,
         "run_id": "0f3c9a7e51d24bb8",
         "run_url": "http://127.0.0.1:15000/#/experiments/1/runs/0f3c9a7e51d24bb8",
         "error": "",

@@ -12,7 +12,7 @@ from core.records import Segment
 from ui import formats, reads
 from ui.client import Live
 from ui.figures import calibration, matrix, residuals, scores, segments
-from ui.parts import answers, chart, kpis, scorecard, trouble
+from ui.parts import answers, chart, kpis, leaderboard, scorecard, trouble
 
 PAIRS_LIMIT = 200
 
@@ -21,6 +21,9 @@ def show(application: Application) -> None:
     """The panels, each on its own clock."""
     _numbers(application)
     _scores(application)
+    with st.container(border=True):
+        st.subheader("Leaderboard", anchor=False)
+        _leaderboard(application)
     _details(application)
     _answers(application)
     with st.container(border=True):
@@ -166,6 +169,15 @@ def _clustering(application: Application, report: Live) -> None:
             height=28 + segments.ROW * len(segments.names(found)),
         )
         st.caption("Mean of each input; blue lies above the mean of all, amber below.")
+
+
+@st.fragment(run_every=2)
+def _leaderboard(application: Application) -> None:
+    reading = reads.live(application.name)
+    if reading.value is None:
+        trouble.waiting(reading.problem)
+        return
+    leaderboard.draw(application, reading.value)
 
 
 @st.fragment(run_every=2)
