@@ -10,14 +10,21 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from core.declaration import Application
+from models.adaptive_random_forest import ForestOfClasses, ForestOfNumbers
 from models.base import ColumnarModel, OnlineModel
+from models.binned_linear import BinnedLinear, BinnedLogistic
+from models.by_task import ByTask
+from models.naive import LastClass, LastNumber, OwnEstimate, Prior
 from models.relative_least_squares import RelativeLeastSquares
 from models.session_kmeans import SessionKMeans
 from models.token_stack import TokenStack
 
 
 class Recipe(Protocol):
-    """A class of models that can be made for an application and brought back from bytes."""
+    """A class of models that can be made for an application and brought back from bytes.
+
+    One that takes fewer than about 5,000 events/s says so by an attribute `heavy = True`.
+    """
 
     def build(self, application: Application) -> OnlineModel:
         """A fresh model for an application; raises ValueError when they don't fit."""
@@ -30,6 +37,11 @@ RECIPES: dict[str, Recipe] = {
     "token_stack": TokenStack,
     "relative_least_squares": RelativeLeastSquares,
     "session_kmeans": SessionKMeans,
+    "adaptive_random_forest": ByTask("adaptive_random_forest", ForestOfClasses, ForestOfNumbers, heavy=True),
+    "binned_linear": ByTask("binned_linear", BinnedLogistic, BinnedLinear),
+    "prior": Prior,
+    "last_label": ByTask("last_label", LastClass, LastNumber),
+    "own_estimate": OwnEstimate,
 }
 
 
@@ -81,6 +93,11 @@ def restore(application: Application, name: str, data: bytes) -> OnlineModel:
             f"{application.name} does not declare the model {name!r}; it has {', '.join(application.online)}"
         )
     return _recipe(name).from_bytes(data)
+
+
+def heavy(name: str) -> bool:
+    """Whether a recipe is too slow for every event of a fast stream; raises KeyError with those there are."""
+    return bool(getattr(_recipe(name), "heavy", False))
 
 
 def _recipe(name: str) -> Recipe:
