@@ -33,7 +33,9 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
-COMPILED: dict[str, str] = {}
+COMPILED: dict[str, str] = {
+    "session_kmeans": "models.compiled.session_kmeans:CompiledSessionKMeans",
+}
 """Recipe -> module:class of its compiled body. Imported when asked for: a compiler takes a second to load."""
 
 
