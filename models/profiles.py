@@ -56,18 +56,20 @@ def describe(
     means: npt.NDArray[np.float64],
     segments: npt.NDArray[np.int64],
     centres: Sequence[Sequence[float]],
-    tops: Tops,
+    tops: Tops | None,
 ) -> list[Segment]:
     """Every segment by number.
 
-    means: (n, d), segments: (n,), of the customers; centres: (k, d), what an empty segment is like.
+    means: (n, d), segments: (n,), of the customers; centres: (k, d), what an empty segment is like;
+    tops: None where values are not counted.
     """
     told = []
     for number, centre in enumerate(centres):
         inside = segments == number
         size = int(inside.sum())
         place = means[inside].mean(axis=0).tolist() if size else centre
-        told.append(Segment(number=number, size=size, profile=natural(place), top=top(tops.counts[number])))
+        best = top(tops.counts[number]) if tops else {}
+        told.append(Segment(number=number, size=size, profile=natural(place), top=best))
     return told
 
 

@@ -11,7 +11,9 @@ from typing import Protocol, cast
 
 from core.declaration import Application
 from models.base import ColumnarModel, OnlineModel
+from models.one_segment import OneSegment
 from models.relative_least_squares import RelativeLeastSquares
+from models.river_clusters import Dbstream, RiverKMeans
 from models.session_kmeans import SessionKMeans
 from models.token_stack import TokenStack
 
@@ -30,6 +32,9 @@ RECIPES: dict[str, Recipe] = {
     "token_stack": TokenStack,
     "relative_least_squares": RelativeLeastSquares,
     "session_kmeans": SessionKMeans,
+    "dbstream": Dbstream,
+    "river_kmeans": RiverKMeans,
+    "one_segment": OneSegment,
 }
 
 
