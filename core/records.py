@@ -169,6 +169,8 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     profile: dict[str, float]
     """Mean of each input in its own unit."""
+    top: dict[str, list[tuple[str, int]]] = {}
+    """Categorical field -> the values that its entities' recent events show most, with their counts."""
 
 
 class TableFigures(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,9 +14,12 @@ class ByTask:
     name: of the recipe; classifier, regressor: classes with `build` and `from_bytes`.
     """
 
-    def __init__(self, name: str, classifier: Any, regressor: Any, heavy: bool = False) -> None:
+    def __init__(
+        self, name: str, classifier: Any, regressor: Any, heavy: bool = False, naive: bool = False
+    ) -> None:
         self.name = name
         self.heavy = heavy
+        self.naive = naive
         self._bodies = (classifier, regressor)
 
     def build(self, application: Application) -> OnlineModel:

@@ -37,6 +37,8 @@ class Prior(base.Classifier):
         The label's value whose probability is told.
     """
 
+    naive = True
+
     def __init__(self, positive: bool = True) -> None:
         self.positive = positive
         self._lessons = [0, 0]
@@ -197,6 +199,8 @@ class OwnEstimate(base.Regressor):
     floor
         The least answer.
     """
+
+    naive = True
 
     def __init__(self, field: str = "", floor: float = 0.0) -> None:
         self.field = field

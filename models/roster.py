@@ -15,7 +15,9 @@ from models.base import ColumnarModel, OnlineModel
 from models.binned_linear import BinnedLinear, BinnedLogistic
 from models.by_task import ByTask
 from models.naive import LastClass, LastNumber, OwnEstimate, Prior
+from models.one_segment import OneSegment
 from models.relative_least_squares import RelativeLeastSquares
+from models.river_clusters import Dbstream, RiverKMeans
 from models.session_kmeans import SessionKMeans
 from models.token_stack import TokenStack
 
@@ -23,7 +25,8 @@ from models.token_stack import TokenStack
 class Recipe(Protocol):
     """A class of models that can be made for an application and brought back from bytes.
 
-    One that takes fewer than about 5,000 events/s says so by an attribute `heavy = True`.
+    One that takes fewer than about 5,000 events/s says so by an attribute `heavy = True`, and an answer that
+    costs nothing by `naive = True`.
     """
 
     def build(self, application: Application) -> OnlineModel:
@@ -40,14 +43,18 @@ RECIPES: dict[str, Recipe] = {
     "adaptive_random_forest": ByTask("adaptive_random_forest", ForestOfClasses, ForestOfNumbers, heavy=True),
     "binned_linear": ByTask("binned_linear", BinnedLogistic, BinnedLinear),
     "prior": Prior,
-    "last_label": ByTask("last_label", LastClass, LastNumber),
+    "last_label": ByTask("last_label", LastClass, LastNumber, naive=True),
     "own_estimate": OwnEstimate,
+    "dbstream": Dbstream,
+    "river_kmeans": RiverKMeans,
+    "one_segment": OneSegment,
 }
 
 
 COMPILED: dict[str, str] = {
     "token_stack": "models.compiled.token_stack:CompiledTokenStack",
     "relative_least_squares": "models.compiled.relative_least_squares:CompiledRelativeLeastSquares",
+    "session_kmeans": "models.compiled.session_kmeans:CompiledSessionKMeans",
 }
 """Recipe -> module:class of its compiled body. Imported when asked for: a compiler takes a second to load."""
 
@@ -93,11 +100,6 @@ def restore(application: Application, name: str, data: bytes) -> OnlineModel:
             f"{application.name} does not declare the model {name!r}; it has {', '.join(application.online)}"
         )
     return _recipe(name).from_bytes(data)
-
-
-def heavy(name: str) -> bool:
-    """Whether a recipe is too slow for every event of a fast stream; raises KeyError with those there are."""
-    return bool(getattr(_recipe(name), "heavy", False))
 
 
 def _recipe(name: str) -> Recipe:

@@ -16,7 +16,7 @@ from core.features import features
 from learners.lessons import Lesson
 from models import OnlineModel, answer, build, restore
 from models.base import BadModel, Explaining, Row
-from models.roster import RECIPES, heavy
+from models.roster import RECIPES, is_heavy
 from tests.learners.streams import lessons
 
 RECIPES_OF = [(application, name) for application in APPLICATIONS.values() for name in application.online]
@@ -44,7 +44,7 @@ TRAINED_AFTER = {"own_estimate": 0, "prior": 1, "last_label": 1}
 
 def fewer(name: str, count: int) -> int:
     """How many lessons this recipe gets where the light ones get `count`."""
-    return count // HEAVY if heavy(name) else count
+    return count // HEAVY if is_heavy(name) else count
 
 
 @cache
