@@ -61,7 +61,7 @@ class Dbstream(SessionClusterer):
         self.cleanup_interval = cleanup_interval
         self.intersection_factor = intersection_factor
         self.minimum_weight = minimum_weight
-        self._stream = DBSTREAM(
+        self._stream: Any = DBSTREAM(
             clustering_threshold, fading_factor, cleanup_interval, intersection_factor, minimum_weight
         )
 
