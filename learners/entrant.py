@@ -22,7 +22,7 @@ from core.metrics import rolling
 from core.records import Segment
 from learners import scores as scoring
 from learners.awaiting import Awaiting, Growing
-from learners.lessons import Floats, Ints, Lessons, Objects, Reader, label_value, with_features
+from learners.lessons import Floats, Ints, Lessons, Objects, Rows, label_value, with_features
 from models.base import ColumnarModel, OnlineModel, Row, Segmenting, SegmentingColumns, Settled
 from models.roster import build, columnar, restore
 
@@ -49,7 +49,6 @@ class Entrant:
         self,
         application: Application,
         name: str,
-        reader: Reader,
         model: bytes | None = None,
         scores: bytes | None = None,
         share: float = 1.0,
@@ -67,32 +66,31 @@ class Entrant:
         self._spent: deque[tuple[int, float]] = deque(maxlen=RECENT_STEPS)
         self._compiled = compiled
         self._one_by_one = cast(Any, one_by_one)
-        self._reader = reader
         self._views: Growing | None = None
         self._answers = Growing(np.float64, nan)
         self._served = Growing(np.float64, nan)
         self._mine = Growing(np.bool_, False)
 
-    def see(self, lessons: Lessons, first: int, told: Kept | None = None) -> None:
+    def see(self, lessons: Lessons, rows: Rows, first: int, told: Kept | None = None) -> None:
         """Takes in events that wait from row `first` on; `told`: what it answered them in a former life."""
         nothing = np.full(len(lessons), nan)
         self._answers.put(first, nothing if told is None else told.answers)
         self._served.put(first, nothing if told is None else told.served)
         mine = sampled(lessons, self.share)
         self._mine.put(first, mine)
-        views = self._view(lessons, mine)
+        views = self._view(lessons, rows, mine)
         if self._views is None:
             self._views = Growing(views.dtype, None if views.dtype == object else 0, views.shape[1:])
         self._views.put(first, views)
 
-    def _view(self, lessons: Lessons, mine: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
+    def _view(self, lessons: Lessons, rows: Rows, mine: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
         """What the model reads of each event: codes, or rows; of none that is not its own to take."""
         if self._compiled is not None:
             return self._compiled.encode(with_features(self.application, lessons))
-        rows: Objects = np.empty(len(lessons), dtype=object)
+        views: Objects = np.empty(len(lessons), dtype=object)
         for n in np.flatnonzero(mine).tolist():
-            rows[n] = self._reader.row(lessons.payload[n], lessons.windowed[n])
-        return rows
+            views[n] = rows[n]
+        return views
 
     def follow(self, awaiting: Awaiting, order: Ints) -> None:
         """Asks and teaches in the order of `Awaiting.steps`, then scores what was taught."""

@@ -25,7 +25,7 @@ from core.records import Promotion, Segment
 from learners.awaiting import BEGINNING, Awaiting, bare
 from learners.contest import Contest, Form
 from learners.entrant import Entrant, Kept
-from learners.lessons import Floats, Ints, Lessons, Objects, Reader
+from learners.lessons import Floats, Ints, Lessons, Objects, Reader, Rows
 from models.roster import is_heavy, is_naive
 
 log = structlog.get_logger("millrace.learner")
@@ -95,8 +95,7 @@ class Learner:
         """One that has learned nothing: every model that the application declares, the first as champion."""
         reader = Reader(application)
         entrants = {
-            name: Entrant(application, name, reader, share=share_of(name, heavy_share))
-            for name in application.online
+            name: Entrant(application, name, share=share_of(name, heavy_share)) for name in application.online
         }
         return cls(application, entrants, reader, Contest(application.online[0]))
 
@@ -156,8 +155,9 @@ class Learner:
     def _wait(self, lessons: Lessons) -> int:
         first = self.awaiting.add(lessons)
         self.without_features += int(bare(lessons).sum())
+        rows = Rows(self.reader, lessons)
         for entrant in self.entrants.values():
-            entrant.see(lessons, first)
+            entrant.see(lessons, rows, first)
         return first
 
     def _judged(self, champion: Entrant, rows: Ints) -> Judged:
@@ -223,10 +223,10 @@ class Learner:
             waited = self.answered[partition]
             places, _ = waited.find(again.offset)
             again.windowed[waited.bare[places]] = np.nan
-            first = self.awaiting.add(again)
+            first, rows = self.awaiting.add(again), Rows(self.reader, again)
             for name, entrant in self.entrants.items():
                 told = waited.told.get(name)
-                entrant.see(again, first, told and Kept(*(one[places] for one in told)))
+                entrant.see(again, rows, first, told and Kept(*(one[places] for one in told)))
             self.answered[partition] = waited.without(places)
 
     def taken_back(self) -> int:

@@ -174,6 +174,21 @@ class Reader:
         return row(self.application, self.event(payload), known)
 
 
+class Rows:
+    """Events as models see them that take one row at a time; each is made once, when it is first asked for."""
+
+    def __init__(self, reader: Reader, lessons: Lessons) -> None:
+        self._reader = reader
+        self._lessons = lessons
+        self._made: dict[int, Row] = {}
+
+    def __getitem__(self, n: int) -> Row:
+        made = self._made.get(n)
+        if made is None:
+            made = self._made[n] = self._reader.row(self._lessons.payload[n], self._lessons.windowed[n])
+        return made
+
+
 def label_value(application: Application, truth: float) -> bool | int | float | None:
     """A truth as the label's own value: the class, the number, or None where there is none."""
     match application.task:

@@ -108,8 +108,7 @@ def resumed(application: Application, header: Header, payload: Payload, heavy_sh
     state = msgspec.msgpack.decode(zlib.decompress(payload.loop), type=_State)
     reader = Reader(application)
     entrants = {
-        name: _entrant(application, name, reader, header, payload, state, heavy_share)
-        for name in application.online
+        name: _entrant(application, name, header, payload, state, heavy_share) for name in application.online
     }
     contest = Contest(header.model, state.pinned, state.promotions)
     learner = Learner(application, entrants, reader, contest)
@@ -130,7 +129,6 @@ def resumed(application: Application, header: Header, payload: Payload, heavy_sh
 def _entrant(
     application: Application,
     name: str,
-    reader: Reader,
     header: Header,
     payload: Payload,
     state: _State,
@@ -139,14 +137,14 @@ def _entrant(
     share = share_of(name, heavy_share)
     try:
         model, scores = payload.models[name], state.scores[name]
-        made = Entrant(application, name, reader, model, scores, share)
+        made = Entrant(application, name, model, scores, share)
         made.failures = state.failures.get(name, 0)
         return made
     except (KeyError, BadModel, BadScores) as error:
         if name == header.model:
             raise BadModel(f"the champion {name!r} can't go on: {error}") from None
         log.warning("a model begins anew", model=name, reason=str(error))
-        return Entrant(application, name, reader, share=share)
+        return Entrant(application, name, share=share)
 
 
 def _answered(waited: _Waiting, models: set[str]) -> Answered:
