@@ -175,7 +175,7 @@ class Reader:
 
 
 class Rows:
-    """Events as models see them that take one row at a time; each is made once, when it is first asked for."""
+    """Events as models see them that take one row at a time; each is made when it is first asked for."""
 
     def __init__(self, reader: Reader, lessons: Lessons) -> None:
         self._reader = reader
