@@ -96,7 +96,7 @@ class Loop:
         self._tracker = tracker
         self._answers = Answers(learner.application, producer, publisher)
         self._merge = Merge(start.begin, options.idle_seconds, now)
-        self._room = Remembered(learner.application, features_seconds, now)
+        self._room = Remembered(learner.application, features_seconds)
         self._partitions = list(start.begin)
         self._again = dict(start.again)
         self._taking_back = True
@@ -160,7 +160,7 @@ class Loop:
             if self._taking_back and before.any():
                 waited, without = self._learner.waited(lessons.take(np.flatnonzero(before)))
                 until = self._room.deadlines(waited, now, int(time.time() * MICROSECONDS))
-                self._room.add(waited, np.where(without, now, until))
+                self._room.add(waited, np.where(without, now, until), now)
         for message in messages:
             self._read_again(message.partition(), message.offset() + 1)
 
@@ -200,7 +200,7 @@ class Loop:
         merged = self._merge.take(now, CHUNK) if len(self._room) < FULL else None
         if merged is not None and len(merged):
             until = self._room.deadlines(merged, now, int(time.time() * MICROSECONDS))
-            self._room.add(merged, until)
+            self._room.add(merged, until, now)
         lessons = self._room.take(now)
         if lessons is not None:
             step = self._learner.step(lessons)

@@ -24,8 +24,8 @@ from learners.lessons import MICROSECONDS, Floats, Ints, Lessons
 URGENT_S = 30
 """An event is of now when it happened at most so long ago when it came."""
 
-PATIENCE_S = 60.0
-"""How long an event of long ago waits after anything was heard of features."""
+PATIENCE_S = 120.0
+"""How long events of long ago wait when nothing is heard of features: the job may be starting."""
 
 MOST = 100_000
 """Rows of features that are kept for events that have not come."""
@@ -37,7 +37,7 @@ _ROOM = 2**44
 class Remembered:
     """The waiting room of one application; times are seconds of a clock that never goes back."""
 
-    def __init__(self, application: Application, wait_seconds: float, now: float) -> None:
+    def __init__(self, application: Application, wait_seconds: float) -> None:
         """`wait_seconds` 0 means that nothing is waited for."""
         self._schema = pa.schema(
             [
@@ -48,7 +48,8 @@ class Remembered:
         )
         self.used = bool(features(application)) and wait_seconds > 0
         self._wait = wait_seconds
-        self._heard = now
+        self._silent_since: float | None = None
+        """Since when events have waited and nothing was heard; None while nothing waits in silence."""
         self._keys: Ints = np.empty(0, dtype=np.int64)
         self._values: Floats = np.empty((0, len(features(application))))
         self._room: Lessons | None = None
@@ -65,7 +66,7 @@ class Remembered:
 
     def hear(self, payloads: Sequence[bytes], now: float) -> None:
         """Messages of the topic `features`; the newest of an event counts. Raises ValueError on others."""
-        self._heard = now
+        self._silent_since = None if self._room is None else now
         try:
             table = pa.json.read_json(
                 pa.BufferReader(b"\n".join(payloads)),
@@ -94,8 +95,10 @@ class Remembered:
         urgent = wall_us - lessons.time <= URGENT_S * MICROSECONDS
         return np.where(urgent, now + self._wait, np.inf)
 
-    def add(self, lessons: Lessons, until: Floats) -> None:
+    def add(self, lessons: Lessons, until: Floats, now: float) -> None:
         """Events in the order in which they leave, and until when each waits (see `deadlines`)."""
+        if self._silent_since is None:
+            self._silent_since = now
         if self._room is not None:
             lessons = Lessons.joined([self._room, lessons])
             until = np.concatenate([self._until, until])
@@ -111,7 +114,7 @@ class Remembered:
         found = np.zeros(len(keys), dtype=np.bool_)
         if len(self._keys):
             found = self._keys[places] == keys
-        given_up = now - self._heard >= PATIENCE_S
+        given_up = self._silent_since is not None and now - self._silent_since >= PATIENCE_S
         ready = found | (self._until <= now) | (np.isinf(self._until) & given_up)
         free = len(ready) if ready.all() else int(np.argmin(ready))
         if not free:
@@ -122,6 +125,8 @@ class Remembered:
         lessons.windowed[mine] = self._values[places[mine]]
         left = np.arange(free, len(room))
         self._room, self._until = (room.take(left) if len(left) else None), self._until[free:]
+        if self._room is None and not given_up:
+            self._silent_since = None
         rest = np.ones(len(self._keys), dtype=np.bool_)
         rest[places[mine]] = False
         self._keys, self._values = self._keys[rest], self._values[rest]
