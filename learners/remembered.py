@@ -27,6 +27,9 @@ URGENT_S = 30
 PATIENCE_S = 120.0
 """How long events of long ago wait when nothing is heard of features: the job may be starting."""
 
+LONGEST_S = 600.0
+"""How long any event waits: one whose features never come must not stop the others for ever."""
+
 MOST = 100_000
 """Rows of features that are kept for events that have not come."""
 
@@ -54,7 +57,7 @@ class Remembered:
         self._values: Floats = np.empty((0, len(features(application))))
         self._room: Lessons | None = None
         self._until: Floats = np.empty(0)
-        """Per row of the room: when it goes on without; infinite while it has time."""
+        """Per row of the room: when it goes on without."""
 
     def __len__(self) -> int:
         return 0 if self._room is None else len(self._room)
@@ -93,7 +96,7 @@ class Remembered:
         if not self.used:
             return np.full(len(lessons), now)
         urgent = wall_us - lessons.time <= URGENT_S * MICROSECONDS
-        return np.where(urgent, now + self._wait, np.inf)
+        return np.where(urgent, now + self._wait, now + LONGEST_S)
 
     def add(self, lessons: Lessons, until: Floats, now: float) -> None:
         """Events in the order in which they leave, and until when each waits (see `deadlines`)."""
@@ -115,7 +118,7 @@ class Remembered:
         if len(self._keys):
             found = self._keys[places] == keys
         given_up = self._silent_since is not None and now - self._silent_since >= PATIENCE_S
-        ready = found | (self._until <= now) | (np.isinf(self._until) & given_up)
+        ready = found | (self._until <= now) | given_up
         free = len(ready) if ready.all() else int(np.argmin(ready))
         if not free:
             return None
