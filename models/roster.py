@@ -10,12 +10,14 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from core.declaration import Application
-from models.adaptive_random_forest import ForestOfClasses, ForestOfNumbers
 from models.base import ColumnarModel, OnlineModel
-from models.binned_linear import BinnedLinear, BinnedLogistic
 from models.by_task import ByTask
+<<<<<<< HEAD
 from models.naive import LastClass, LastNumber, OwnEstimate, Prior
 from models.one_segment import OneSegment
+=======
+from models.naive import OwnEstimate, Prior
+>>>>>>> p3-river
 from models.relative_least_squares import RelativeLeastSquares
 from models.river_clusters import Dbstream, RiverKMeans
 from models.session_kmeans import SessionKMeans
@@ -40,10 +42,21 @@ RECIPES: dict[str, Recipe] = {
     "token_stack": TokenStack,
     "relative_least_squares": RelativeLeastSquares,
     "session_kmeans": SessionKMeans,
-    "adaptive_random_forest": ByTask("adaptive_random_forest", ForestOfClasses, ForestOfNumbers, heavy=True),
-    "binned_linear": ByTask("binned_linear", BinnedLogistic, BinnedLinear),
+    "adaptive_random_forest": ByTask(
+        "adaptive_random_forest",
+        "models.adaptive_random_forest:ForestOfClasses",
+        "models.adaptive_random_forest:ForestOfNumbers",
+        heavy=True,
+    ),
+    "binned_linear": ByTask(
+        "binned_linear", "models.binned_linear:BinnedLogistic", "models.binned_linear:BinnedLinear"
+    ),
     "prior": Prior,
+<<<<<<< HEAD
     "last_label": ByTask("last_label", LastClass, LastNumber, naive=True),
+=======
+    "last_label": ByTask("last_label", "models.naive:LastClass", "models.naive:LastNumber"),
+>>>>>>> p3-river
     "own_estimate": OwnEstimate,
     "dbstream": Dbstream,
     "river_kmeans": RiverKMeans,

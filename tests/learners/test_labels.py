@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from learners.labels import Awaiting, Pending
 
 START = datetime(2026, 11, 1, tzinfo=UTC)

@@ -12,13 +12,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from learners.labels import Awaiting, Told
 from redis import Redis
 
 from core import names
 from core.connect.redis import client
 from core.records import Judged, LearnerReport, LearnerState, Prediction
 from core.snapshots import Header, Payload, unseal
-from learners.labels import Awaiting, Told
 from learners.publish import Publisher
 
 KEY = b"key"
