@@ -16,20 +16,13 @@ class ByTask:
     when asked for: River's forests bring libraries of a hundred megabytes, which not every process needs.
     """
 
-<<<<<<< HEAD
     def __init__(
-        self, name: str, classifier: Any, regressor: Any, heavy: bool = False, naive: bool = False
+        self, name: str, classifier: str, regressor: str, heavy: bool = False, naive: bool = False
     ) -> None:
         self.name = name
         self.heavy = heavy
         self.naive = naive
-        self._bodies = (classifier, regressor)
-=======
-    def __init__(self, name: str, classifier: str, regressor: str, heavy: bool = False) -> None:
-        self.name = name
-        self.heavy = heavy
         self._places = (classifier, regressor)
->>>>>>> p3-river
 
     def build(self, application: Application) -> OnlineModel:
         """A fresh model; raises ValueError when the task is neither."""

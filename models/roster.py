@@ -12,12 +12,8 @@ from typing import Protocol, cast
 from core.declaration import Application
 from models.base import ColumnarModel, OnlineModel
 from models.by_task import ByTask
-<<<<<<< HEAD
-from models.naive import LastClass, LastNumber, OwnEstimate, Prior
-from models.one_segment import OneSegment
-=======
 from models.naive import OwnEstimate, Prior
->>>>>>> p3-river
+from models.one_segment import OneSegment
 from models.relative_least_squares import RelativeLeastSquares
 from models.river_clusters import Dbstream, RiverKMeans
 from models.session_kmeans import SessionKMeans
@@ -52,11 +48,7 @@ RECIPES: dict[str, Recipe] = {
         "binned_linear", "models.binned_linear:BinnedLogistic", "models.binned_linear:BinnedLinear"
     ),
     "prior": Prior,
-<<<<<<< HEAD
-    "last_label": ByTask("last_label", LastClass, LastNumber, naive=True),
-=======
-    "last_label": ByTask("last_label", "models.naive:LastClass", "models.naive:LastNumber"),
->>>>>>> p3-river
+    "last_label": ByTask("last_label", "models.naive:LastClass", "models.naive:LastNumber", naive=True),
     "own_estimate": OwnEstimate,
     "dbstream": Dbstream,
     "river_kmeans": RiverKMeans,
