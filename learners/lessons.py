@@ -200,7 +200,7 @@ def json_lines(payloads: Sequence[bytes]) -> bytes:
     Arrow's reader passes over blank lines, and a lone `null` ends the process (pyarrow 25). It does not look
     into texts, and what it lets through must be JSON to those who decode one message.
     """
-    if not all([one[:1] == b"{" and one[-1:] == b"}" for one in payloads]):
+    if not all(one[:1] == b"{" and one[-1:] == b"}" for one in payloads):
         raise ValueError("not a JSON object")
     lines = b"\n".join(payloads)
     if not lines.isascii():

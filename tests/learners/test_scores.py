@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from learners.labels import Told
+from learners.scores.clustering import silhouette
+from learners.scores.histogram import BINS, best_threshold, bin_of, edge, f_beta, logit
 
 from core.applications import APPLICATIONS
 from core.declaration import Application
 from core.metrics import metrics
 from learners import scores as scoring
-from learners.labels import Told
 from learners.scores import ClassificationScores, ClusteringScores, RegressionScores
-from learners.scores.clustering import silhouette
-from learners.scores.histogram import BINS, best_threshold, bin_of, edge, f_beta, logit
 from models.base import Settled
 
 EVERY = pytest.mark.parametrize("application", APPLICATIONS.values(), ids=lambda one: one.name)
