@@ -78,8 +78,9 @@ def _packed(learner: Learner) -> bytes:
     state = _State(
         scores={name: one.scores.to_bytes() for name, one in learner.entrants.items()},
         failures={name: one.failures for name, one in learner.entrants.items()},
-        marks=learner.marks,
-        sent=learner.sent,
+        # Sorted: which partition came first depends on the batches, and is no part of the state.
+        marks={p: dict(sorted(marks.items())) for p, marks in sorted(learner.marks.items())},
+        sent=dict(sorted(learner.sent.items())),
         waiting_since_ms=learner.awaiting.since_ms(),
         waiting={
             partition: _Waiting(
@@ -107,9 +108,13 @@ def resumed(application: Application, header: Header, payload: Payload, heavy_sh
     """
     state = msgspec.msgpack.decode(zlib.decompress(payload.loop), type=_State)
     reader = Reader(application)
-    entrants = {
-        name: _entrant(application, name, header, payload, state, heavy_share) for name in application.online
-    }
+    entrants, same = {}, set[str]()
+    for name in application.online:
+        share = share_of(name, heavy_share)
+        found = _going_on(application, name, header, payload, state, share)
+        entrants[name] = found or Entrant(application, name, share=share)
+        if found:
+            same.add(name)
     contest = Contest(header.model, state.pinned, state.promotions)
     learner = Learner(application, entrants, reader, contest)
     learner.awaiting = Awaiting(microseconds_of(header.clock))
@@ -120,31 +125,31 @@ def resumed(application: Application, header: Header, payload: Payload, heavy_sh
     learner.marks, learner.sent = state.marks, state.sent
     learner.waiting_since_ms = state.waiting_since_ms
     learner.answered = {
-        partition: _answered(waited, state.scores.keys() & entrants.keys())
+        # What another version of a model answered is not for the scores of this one.
+        partition: _answered(waited, same)
         for partition, waited in state.waiting.items()
     }
     return learner
 
 
-def _entrant(
+def _going_on(
     application: Application,
     name: str,
     header: Header,
     payload: Payload,
     state: _State,
-    heavy_share: float,
-) -> Entrant:
-    share = share_of(name, heavy_share)
+    share: float,
+) -> Entrant | None:
+    """The model as it was; None when a challenger can't go on."""
     try:
-        model, scores = payload.models[name], state.scores[name]
-        made = Entrant(application, name, model, scores, share)
-        made.failures = state.failures.get(name, 0)
-        return made
+        made = Entrant(application, name, payload.models[name], state.scores[name], share)
     except (KeyError, BadModel, BadScores) as error:
         if name == header.model:
             raise BadModel(f"the champion {name!r} can't go on: {error}") from None
         log.warning("a model begins anew", model=name, reason=str(error))
-        return Entrant(application, name, share=share)
+        return None
+    made.failures = state.failures.get(name, 0)
+    return made
 
 
 def _answered(waited: _Waiting, models: set[str]) -> Answered:
