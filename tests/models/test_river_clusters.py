@@ -56,13 +56,14 @@ def test_answers_are_those_of_river(model: SessionClusterer, own: Any) -> None:
         place = model._sessions.place(model._sessions.read(x), model._usual)
         asked = own.predict_one(dict(enumerate(model._standard(place))))
         assert model.predict_one(x) == again.predict_one(x) == asked
-    assert len(model._centres()) == len(own.centers)
+    assert len(model._centres()) == len(own.centers) == len(again._centres())  # type: ignore[attr-defined]
+    assert again._stream.n_clusters == own.n_clusters  # type: ignore[attr-defined]
 
 
 def test_vectors_are_standard() -> None:
     model = OneSegment()
     vectors: list[list[float]] = []
-    model._teach = vectors.append  # type: ignore[method-assign]
+    model._teach = vectors.append  # type: ignore[method-assign,assignment]
     for x in STREAM:
         model.learn_one(x)
     assert len(vectors) == model._seen - WARM + 1
