@@ -1,6 +1,8 @@
 """Two of River's stream clusterers as rivals: DBSTREAM as an earlier system set it, and sequential k-means.
 
 customer's running mean, standardised -> cluster.DBSTREAM or cluster.KMeans -> segment
+
+River's clusterers are imported when one is made: they bring scipy, which nobody else here starts with.
 """
 
 from __future__ import annotations
@@ -8,8 +10,6 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from river.cluster import DBSTREAM, KMeans
-from river.cluster.dbstream import DBSTREAMMicroCluster
 
 from models.session_clusterer import SessionClusterer
 
@@ -21,7 +21,7 @@ class _Density(msgspec.Struct, array_like=True):
     micro: list[tuple[int, Vector, int, int | float]]
     """Number, centre, time of the last update, weight."""
     shared: dict[int, dict[int, int | float]]
-    shared_at: dict[int, dict[int, int]]
+    shared_at: dict[int, dict[int, int | float]]
     clusters: int
     centres: dict[int, Vector]
 
@@ -55,6 +55,8 @@ class Dbstream(SessionClusterer):
         timeout_s: float = 900.0,
         most: int = 10_000,
     ) -> None:
+        from river.cluster import DBSTREAM
+
         super().__init__(entity, session, time, timeout_s, most)
         self.clustering_threshold = clustering_threshold
         self.fading_factor = fading_factor
@@ -93,6 +95,8 @@ class Dbstream(SessionClusterer):
         )
 
     def _load(self, payload: bytes) -> None:
+        from river.cluster.dbstream import DBSTREAMMicroCluster
+
         known, stream = msgspec.msgpack.decode(payload, type=_Density), self._stream
         stream._time_stamp = known.clock
         for number, centre, last, weight in known.micro:
@@ -128,6 +132,8 @@ class RiverKMeans(SessionClusterer):
         timeout_s: float = 900.0,
         most: int = 10_000,
     ) -> None:
+        from river.cluster import KMeans
+
         super().__init__(entity, session, time, timeout_s, most)
         self.n_clusters = n_clusters
         self.halflife = halflife

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from core.applications.ecci import ECCI
 from models import profiles
 from models.base import BadModel
-from models.centres import FIRST, lay, nearest
+from models.centres import FIRST, lay, move, nearest, rescale
 from models.columns import identity
 from models.ecci_session import CATEGORICAL, FRESH, INPUTS, SUMS, VALUES, add, foresee, natural, read, vector
 from models.kmeans import kmeans, matched
@@ -208,6 +208,27 @@ def test_numbers_keep_their_meaning_as_the_stream_goes_on() -> None:
 def test_new_centres_take_the_numbers_of_the_nearest_former_ones(order: list[int]) -> None:
     before = np.arange(5.0)[:, None] * [10.0, 1.0]
     assert matched((before + 0.3)[order], before).tolist() == np.argsort(order).tolist()
+
+
+def test_distances_are_measured_by_the_noise_within_segments() -> None:
+    d = len(INPUTS)
+    scale, spread = [0.0] * d, [10.0] * (d - 1) + [0.0]
+    rescale(10, spread, [0.25] * d, False, scale)
+    assert scale[0] == 1.0
+    assert scale[4] == pytest.approx(0.6**2)
+    rescale(10, spread, [0.25] * d, True, scale)
+    assert scale[0] == 4.0
+    # An input without noise does not decide alone, one that never varied not at all.
+    rescale(10, spread, [0.0] * d, True, scale)
+    assert scale[0] == 50.0
+    assert scale[-1] == 0.0
+
+
+def test_a_centre_moves_and_learns_its_noise() -> None:
+    centre, within = [0.0, 0.0], [1.0, 1.0]
+    move([4.0, 0.0], centre, 0.25, within, 0.1)
+    assert centre == [1.0, 0.0]
+    assert within == pytest.approx([1.8, 0.9])
 
 
 def test_centres_need_as_many_customers_as_segments() -> None:

@@ -13,6 +13,7 @@ from core.applications.ecci import ECCI
 from core.declaration import EventTime, leaves
 from models.base import BadModel, ColumnarModel, Row, Settled
 from models.columns import from_rows
+from models.compiled.session_kernels import AT_ONCE
 from models.compiled.session_kmeans import CompiledSessionKMeans
 from models.roster import columnar
 from models.session_kmeans import SessionKMeans
@@ -137,6 +138,17 @@ def test_either_goes_on_where_the_other_stopped() -> None:
         assert same(said, answers)
         assert settled == theirs
         assert turns.to_bytes() == steady.to_bytes()
+
+
+def test_more_settle_in_one_call_than_are_handed_over_at_once() -> None:
+    stream = [x | {"customer_id": f"c{n}", "session_id": f"s{n}"} for n, x in enumerate(rows(3000, 20.0))]
+    model = SessionKMeans(most=50)
+    compiled = CompiledSessionKMeans.from_bytes(model.to_bytes())
+    _, settled = one_by_one(model, planned(stream, 0))
+    _, theirs = in_batches(compiled, stream, 0, lambda: 3000)
+    assert len(settled) > 2 * AT_ONCE
+    assert settled == theirs
+    assert compiled.to_bytes() == model.to_bytes()
 
 
 def test_counts_are_halved_alike() -> None:
