@@ -194,10 +194,24 @@ def with_features(application: Application, lessons: Lessons) -> Columns:
     return made
 
 
+def json_lines(payloads: Sequence[bytes]) -> bytes:
+    """Messages as lines of JSON for Arrow; raises ValueError when one of them is no object, or no UTF-8.
+
+    Arrow's reader passes over blank lines, and a lone `null` ends the process (pyarrow 25). It does not look
+    into texts, and what it lets through must be JSON to those who decode one message.
+    """
+    if not all([one[:1] == b"{" and one[-1:] == b"}" for one in payloads]):
+        raise ValueError("not a JSON object")
+    lines = b"\n".join(payloads)
+    if not lines.isascii():
+        lines.decode()
+    return lines
+
+
 def _table(schema: pa.Schema, payloads: Sequence[bytes]) -> pa.Table:
     if not payloads:
         return schema.empty_table()
-    lines = b"\n".join(payloads)
+    lines = json_lines(payloads)
     table = pa.json.read_json(
         pa.BufferReader(lines),
         # One block: a row may not lie across two.
@@ -219,9 +233,10 @@ def _truths(application: Application, table: pa.Table) -> Floats:
         case _:
             column = table[application.label or ""]
             made = column.cast(pa.float64())
-    if column.null_count:
+    truths = np.asarray(made.to_numpy(), dtype=np.float64)
+    if not np.isfinite(truths).all():
         raise BadEvent(f"the event has no field {application.label!r}")
-    return np.asarray(made.to_numpy(), dtype=np.float64)
+    return truths
 
 
 def _leaf(table: pa.Table, path: str) -> Any:
@@ -237,6 +252,8 @@ def _column(leaf: Leaf, column: Any) -> Column:
     match leaf:
         case Number():
             made = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+            if np.isfinite(made).sum() != len(made) - column.null_count:
+                raise BadEvent(f"{leaf.name!r} is not finite")  # Arrow takes the words NaN and Infinity
             return np.asarray(made, dtype=np.float64)
         case Flag():
             return np.asarray(pc.fill_null(column.cast(pa.int8()), NULL).to_numpy(zero_copy_only=False))

@@ -19,7 +19,7 @@ import pyarrow.json
 from core.declaration import Application
 from core.features import features
 from core.names import SOURCE_OFFSET, SOURCE_PARTITION
-from learners.lessons import MICROSECONDS, Floats, Ints, Lessons
+from learners.lessons import MICROSECONDS, Floats, Ints, Lessons, json_lines
 
 URGENT_S = 30
 """An event is of now when it happened at most so long ago when it came."""
@@ -66,18 +66,20 @@ class Remembered:
     def hear(self, payloads: Sequence[bytes], now: float) -> None:
         """Messages of the topic `features`; the newest of an event counts. Raises ValueError on others."""
         self._heard = now
+        lines = json_lines(payloads)
         try:
             table = pa.json.read_json(
-                pa.BufferReader(b"\n".join(payloads)),
-                read_options=pa.json.ReadOptions(
-                    use_threads=False, block_size=sum(map(len, payloads)) + len(payloads) + 1
-                ),
+                pa.BufferReader(lines),
+                read_options=pa.json.ReadOptions(use_threads=False, block_size=len(lines) + 1),
                 parse_options=pa.json.ParseOptions(
                     explicit_schema=self._schema, unexpected_field_behavior="ignore"
                 ),
             )
         except pa.ArrowException as error:
             raise ValueError(f"a message of features can't be read: {error}") from None
+        for name in (SOURCE_PARTITION, SOURCE_OFFSET):
+            if table[name].null_count:
+                raise ValueError(f"a message of features has no {name!r}")
         columns = [np.asarray(table[name].to_numpy()) for name in self._schema.names]
         keys = np.concatenate([self._keys, identity(*(one.astype(np.int64) for one in columns[:2]))])
         values = np.concatenate([self._values, np.stack(columns[2:], axis=1).astype(np.float64)])
