@@ -100,6 +100,21 @@ def snapshot_key(application: str) -> str:
     return f"millrace:{application}:snapshot"
 
 
+def checkpoints_key(application: str) -> str:
+    """The newest snapshots that are kept for longer: a hash, version -> one signed value."""
+    return f"millrace:{application}:checkpoints"
+
+
+def versions_key(application: str) -> str:
+    """What can be gone back to: a hash, "place:version" -> JSON."""
+    return f"millrace:{application}:versions"
+
+
+def control_key(application: str) -> str:
+    """What people ask of the learner: a hash of JSON values (see `core.control`)."""
+    return f"millrace:{application}:control"
+
+
 def learner_key(application: str) -> str:
     """The learner's latest report as JSON: state, heartbeat, counters, scores."""
     return f"millrace:{application}:learner"

@@ -160,6 +160,8 @@ class LearnerReport(msgspec.Struct, kw_only=True):
     """The latest ones, newest last."""
     without_features: int = 0
     """Events that were asked about before their windowed features came."""
+    reset: str = ""
+    """The id of the last reset that was answered, obeyed or refused."""
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):

@@ -178,6 +178,9 @@ class Learners(Part):
     """The live models."""
 
     snapshot_seconds: float = Field(3, gt=0, description="Seconds between snapshots of a live model")
+    checkpoint_minutes: float = Field(
+        10, gt=0, description="Minutes between snapshots that are kept for longer, in Redis and in MLflow"
+    )
     tracking_seconds: float = Field(15, gt=0, description="Seconds between metrics logged to MLflow")
     heartbeat_timeout_seconds: float = Field(
         15, gt=0, description="A report older than this means the learner is not alive"

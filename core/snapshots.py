@@ -49,6 +49,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     scores: dict[str, float | None] = {}
     """The scores of this very model, from answers given before teaching."""
     threshold: float | None = None
+    reset: str = ""
+    """The id of the last reset that the learner answered, obeyed or refused."""
 
 
 class Payload(msgspec.Struct, frozen=True, kw_only=True):

@@ -42,7 +42,7 @@ def run(
 def compile_loops() -> None:
     """Compiles what models and scores need into NUMBA_CACHE_DIR, so that no learner has to."""
     _spare_memory()
-    from learners.process import warm_up
+    from learners.life import warm_up
 
     for chosen in APPLICATIONS.values():
         warm_up(chosen, settings())

@@ -81,6 +81,8 @@ class Learner:
         self.passed_over = 0
         self.without_features = 0
         self.last_error = ""
+        self.reset = ""
+        """The id of the last reset that was answered."""
         self.marks: dict[int, dict[int, int]] = {}
         """Partition -> source partition -> the highest source offset so far."""
         self.sent: dict[int, int] = {}

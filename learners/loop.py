@@ -2,6 +2,7 @@
 
     source -> merge -> room (windowed features) -> learner.step -> answers -> topic predictions
                                                             `-> publisher (Redis), tracker (MLflow)
+    what is asked of the learner -> desk -> take events, rest, or return to a version
 
 Answers are delivered before a snapshot speaks of them; Redis and MLflow have a thread each.
 """
@@ -17,11 +18,14 @@ from typing import Any
 import numpy as np
 import structlog
 
+from core.control import Reset
 from core.records import LearnerReport, LearnerState
 from core.settings import Learners
 from core.snapshots import Header, Payload
-from learners import memory, reports
+from learners import lineage, memory, reports
 from learners.answers import Answers
+from learners.control import Desk, Refused, Return
+from learners.every import Every
 from learners.learner import Learner
 from learners.lessons import MICROSECONDS, BadEvent, Lessons
 from learners.merge import Merge
@@ -30,6 +34,7 @@ from learners.remembered import Remembered
 from learners.source import Source
 from learners.start import Plan
 from learners.tracking import Tracker
+from learners.versions import COUNTER
 
 log = structlog.get_logger("millrace.learner")
 
@@ -48,30 +53,14 @@ MOST_FEATURES = 50_000
 """Rows of features, whose events have not come, at which fetching them stops."""
 
 REPORT_S = 1.0
+LOOK_S = 5.0
+"""Between two looks at how far the topic has gone on while the learner rests."""
+
 POINT_LESSONS, POINT_S = 500, 2.0
 """A point of the history after so many lessons, or so much time in which something changed."""
 
 SNAPSHOT_REST = 20
 """A snapshot that takes long is followed by so many times its duration without one."""
-
-
-class Every:
-    """Says when so many seconds have passed."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._next = 0.0
-
-    def due(self, now: float) -> bool:
-        """Whether it is time; then counts anew."""
-        if now < self._next:
-            return False
-        self._next = now + self._seconds
-        return True
-
-    def rest(self, seconds: float, now: float) -> None:
-        """Not again before so many seconds have passed, if that is longer than usual."""
-        self._next = max(self._next, now + seconds)
 
 
 class Loop:
@@ -87,8 +76,12 @@ class Loop:
         options: Learners,
         start: Plan,
         features_seconds: float,
+        desk: Desk | None = None,
     ) -> None:
-        """`features_seconds`: how long an event of now waits for its windowed features; 0: not at all."""
+        """`features_seconds`: how long an event of now waits for its windowed features; 0: not at all.
+
+        desk: what is asked of the learner; nothing by default.
+        """
         now = time.monotonic()
         self._learner = learner
         self._source = source
@@ -100,17 +93,31 @@ class Loop:
         self._partitions = list(start.begin)
         self._again = dict(start.again)
         self._taking_back = True
+        self._desk = desk or Desk()
+        self._state = LearnerState.LIVE
+        self._resting: float | None = None
+        """Since when no events are taken."""
+        self._return: Return | None = None
         self._reporting, self._saving = Every(REPORT_S), Every(options.snapshot_seconds)
         self._tracking, self._pointing = Every(options.tracking_seconds), Every(POINT_S)
-        self._saved: tuple[int, str] | None = None
+        self._keeping, self._looking = Every(60 * options.checkpoint_minutes), Every(LOOK_S)
+        self._keeping.due(now)
+        self._keep = False
+        """Whether the next snapshot is to be kept for longer."""
+        self._saved: tuple[Any, ...] | None = None
+        self._kept: tuple[Any, ...] | None = None
+        """What `_changed` told at the last snapshot, and at the last that is kept for longer."""
         self._sizes: dict[str, int] = {}
         self._pointed = learner.taught, learner.asked
         self._counted = now, learner.asked
         self._rate = 0.0
         self._lag = 0
 
-    def run(self, stop: threading.Event) -> None:
-        """Goes on until told to end; raises what can't be answered here (lost offsets, lost answers)."""
+    def run(self, stop: threading.Event) -> Return | None:
+        """Goes on until told to end (None), or to return to a version.
+
+        Raises what can't be answered here (lost offsets, lost answers).
+        """
         while not stop.is_set():
             found = self._source.poll(BATCH, POLL_S)
             now = time.monotonic()
@@ -123,10 +130,59 @@ class Loop:
             if self._taking_back:
                 self._take_back(now)
             if not self._taking_back:
-                while not stop.is_set() and self._work(time.monotonic()):
+                while self._obey(time.monotonic()) and not stop.is_set() and self._work(time.monotonic()):
                     pass
-            self._balance()
             self._tick(time.monotonic())
+            if self._return is not None:
+                wanted, self._return = self._return, None
+                return wanted
+            if self._resting is None:
+                self._balance()
+        return None
+
+    def _obey(self, now: float) -> bool:
+        """Does what is asked of the learner; whether it may take events."""
+        self._desk.choose(self._learner)
+        if not self._desk.rests(self._learner):
+            if self._resting is not None:
+                self._go_on(now)
+            return True
+        if self._resting is None:
+            self._resting = now
+        for partition in self._partitions:
+            self._source.hold(partition, True)
+        self._source.hold_features(True)
+        if self._state is LearnerState.LIVE and self._put(keep=True):
+            self._state = LearnerState.PAUSED
+            self._reporting.hurry()
+            log.info("resting", asked=self._learner.asked)
+        reset = self._desk.wanted(self._learner)
+        if reset is not None and self._state is LearnerState.PAUSED:
+            try:
+                found = self._desk.fetched(reset)
+                self._return = None if found is None else Return(reset, found)
+            except Refused as error:
+                self.refuse(reset, str(error))
+        return False
+
+    def _go_on(self, now: float) -> None:
+        """Where it was: the time of rest counts for nobody's patience."""
+        rested = now - (self._resting or now)
+        self._merge.rest(rested)
+        self._room.rest(rested)
+        self._resting, self._state = None, LearnerState.LIVE
+        self._reporting.hurry()
+        log.info("going on", rested=round(rested, 3))
+
+    def refuse(self, reset: Reset, reason: str) -> None:
+        """Stays as it is: the version that was asked for can't be had."""
+        self._desk.refuse(self._learner, reset, reason)
+        self._reporting.hurry()
+
+    def keep(self) -> None:
+        """The next snapshot is kept for longer."""
+        self._keep = True
+        self._saving.hurry()
 
     def _expect(self) -> None:
         """Tells the merge which partitions hold more than was read."""
@@ -231,7 +287,7 @@ class Loop:
             self._publisher.offer_point(reports.point(learner, self._rate))
         if self._reporting.due(now):
             self._measure(now)
-            self._publisher.offer_report(self.report(LearnerState.LIVE))
+            self._publisher.offer_report(self.report(self._state))
         if self._tracking.due(now):
             self.track()
         if not self._taking_back and self._saving.due(now):
@@ -241,7 +297,11 @@ class Loop:
         since, asked = self._counted
         self._counted = now, self._learner.asked
         self._rate = (self._learner.asked - asked) / (now - since) if now > since else 0.0
-        self._lag = sum(self._behind(partition) for partition in self._partitions)
+        if self._resting is None:
+            self._lag = sum(self._behind(partition) for partition in self._partitions)
+        elif self._looking.due(now):
+            behind = self._source.behind(self._learner.next_offsets)
+            self._lag = self._lag if behind is None else behind
 
     def _behind(self, partition: int) -> int:
         if self._merge.empty(partition) and not len(self._room):
@@ -252,23 +312,40 @@ class Loop:
         """What the learner says of itself now; version and snapshot time are the publisher's to add."""
         made = reports.report(self._learner, state, self._publisher.version, self._sizes)
         made.lag, made.rate, made.run_id = self._lag, self._rate, self._tracker.run_id
-        made.error = error or made.error
+        made.error = error or self._desk.problem or made.error
         return made
 
     def track(self) -> None:
         """Hands the newest metrics to MLflow's thread."""
-        self._tracker.offer(self._learner.taught, reports.tracked(self._learner, self._rate))
+        metrics = reports.tracked(self._learner, self._rate) | {COUNTER: float(self._publisher.version)}
+        self._tracker.offer(self._learner.taught, metrics)
+        self._tracker.tag(lineage.of_contest(self._learner))
 
     def _save(self, now: float) -> None:
-        """Offers a snapshot when something has changed since the last one."""
-        changed = self._learner.asked + self._learner.repeats, self._tracker.run_id
-        if changed == self._saved:
-            return
-        made = self.snapshot()
-        if made is not None:
-            self._publisher.offer_snapshot(*made)
-            self._saved = changed
+        """Offers a snapshot when something has changed since the last one, or one is to be kept."""
+        # What stands still is kept once: its copies would push older versions out.
+        self._keep = self._keep or (self._changed() != self._kept and self._keeping.due(now))
+        if (self._changed() != self._saved or self._keep) and self._put(self._keep):
             self._saving.rest(SNAPSHOT_REST * (time.monotonic() - now), now)
+
+    def _changed(self) -> tuple[Any, ...]:
+        """Differs when a snapshot would."""
+        one = self._learner
+        contest = one.contest.champion, one.contest.pinned
+        return one.asked + one.repeats, self._tracker.run_id, contest, one.reset
+
+    def _put(self, keep: bool) -> bool:
+        """Offers a snapshot; False while there can be none."""
+        made = self.snapshot()
+        if made is None:
+            return False
+        if keep:
+            self._publisher.offer_checkpoint(*made)
+            self._keep, self._kept = False, self._changed()
+        else:
+            self._publisher.offer_snapshot(*made)
+        self._saved = self._changed()
+        return True
 
     def snapshot(self) -> tuple[Header, Payload] | None:
         """A snapshot, once every answer before it is delivered; None while the broker does not take them."""

@@ -69,6 +69,7 @@ def snapshot(learner: Learner, created: datetime, run_id: str) -> tuple[Header, 
         run_id=run_id,
         scores=champion.scores.values(),
         threshold=champion.scores.threshold,
+        reset=learner.reset,
     )
     models = {name: one.model.to_bytes() for name, one in learner.entrants.items()}
     return header, Payload(models=models, loop=_packed(learner))
@@ -122,6 +123,7 @@ def resumed(application: Application, header: Header, payload: Payload, heavy_sh
     learner.asked, learner.taught = header.asked, header.taught
     learner.repeats, learner.passed_over = state.repeats, state.passed_over
     learner.without_features = state.without_features
+    learner.reset = header.reset
     learner.marks, learner.sent = state.marks, state.sent
     learner.waiting_since_ms = state.waiting_since_ms
     learner.answered = {

@@ -1,6 +1,7 @@
-"""What a learner leaves in Redis: snapshot, report, history, newest answers and their truths.
+"""What a learner leaves in Redis: snapshot, report, history, newest answers, truths; and what is asked of it.
 
     the loop (never waits) -> newest values -> a thread -> Redis
+    control <- the same thread, about every second <- Redis
 
 Redis may be away: the loop goes on, the thread tries again, and what is newest then is written. During a
 backfill only the newest answers are encoded; the rest would be pushed out of the list at once.
@@ -9,7 +10,9 @@ backfill only the newest answers are encoded; the rest would be pushed out of th
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -18,14 +21,19 @@ import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
-from core import names
+from core import control, names
+from core.control import Control, Place, Version
 from core.records import Judged, LearnerReport, Prediction
 from core.snapshots import Header, Payload, seal
+from learners.versions import KEPT_IN_REDIS, described
 
 log = structlog.get_logger("millrace.learner")
 
 TICK_S = 0.2
 LONGEST_PAUSE_S = 5.0
+CONTROL_S = 1.0
+"""Seconds between two looks at what is asked of the learner."""
+
 HISTORY = 4000
 """Points that the history keeps, about."""
 
@@ -48,8 +56,15 @@ class Publisher(threading.Thread):
         self.recent_truths = 4 * recent
         self.version = version
         self.snapshot_created: datetime | None = None
+        self.control = Control()
+        """What was asked when it was last read."""
+        self.keeper: Callable[[Header, bytes], None] = lambda header, sealed: None
+        """Is given each checkpoint, also while Redis is away."""
+        self._controlled = 0.0
         self._lock = threading.Lock()
         self._snapshot: tuple[Header, Payload] | None = None
+        self._checkpoint = False
+        self._versions: list[Version] | None = None
         self._report: LearnerReport | None = None
         self._points: deque[bytes] = deque(maxlen=HISTORY)
         self._answers: deque[tuple[Prediction, dict[str, Any]]] = deque(maxlen=recent)
@@ -62,6 +77,16 @@ class Publisher(threading.Thread):
         """The newest snapshot; its version is given when it is written."""
         with self._lock:
             self._snapshot = header, payload
+
+    def offer_checkpoint(self, header: Header, payload: Payload) -> None:
+        """The newest snapshot, and one that is to be kept for longer."""
+        with self._lock:
+            self._snapshot, self._checkpoint = (header, payload), True
+
+    def offer_versions(self, kept: list[Version]) -> None:
+        """The versions that MLflow keeps."""
+        with self._lock:
+            self._versions = kept
 
     def offer_report(self, report: LearnerReport) -> None:
         """The newest report; it also says that the learner is alive."""
@@ -105,14 +130,32 @@ class Publisher(threading.Thread):
             if ending:
                 return
 
+    def settle(self, timeout: float) -> bool:
+        """Waits until the newest snapshot is written; whether that was done in time."""
+        deadline = time.monotonic() + timeout
+        while self._snapshot is not None and time.monotonic() < deadline:
+            time.sleep(TICK_S / 4)
+        return self._snapshot is None
+
     def close(self, timeout: float) -> bool:
         """Writes what is left; whether that was done in time."""
         self._ending.set()
         self.join(timeout)
         return not self.is_alive() and self._snapshot is None
 
+    def read_control(self) -> None:
+        """Reads what is asked; what can't be understood is logged, and the last that could stays."""
+        try:
+            self.control = control.read(self._redis, self._application)
+        except ValueError as error:
+            log.error("control can't be read", key=names.control_key(self._application), reason=str(error))
+
     def _write(self) -> None:
+        if time.monotonic() - self._controlled >= CONTROL_S:
+            self.read_control()
+            self._controlled = time.monotonic()
         self._write_snapshot()
+        self._write_versions()
         self._write_recent()
         self._write_judged()
         self._write_points()
@@ -130,15 +173,46 @@ class Publisher(threading.Thread):
 
     def _write_snapshot(self) -> None:
         with self._lock:
-            offered = self._snapshot
+            offered, checkpoint, self._checkpoint = self._snapshot, self._checkpoint, False
         if offered is None:
             return
         header = msgspec.structs.replace(offered[0], version=self.version + 1)
-        self._redis.set(names.snapshot_key(self._application), seal(header, offered[1], self._key))
+        sealed = seal(header, offered[1], self._key)
+        if checkpoint:
+            self.keeper(header, sealed)
+            # The number is taken by now, even if Redis does not answer: no other snapshot may have it.
+            self.version = header.version
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.set(names.snapshot_key(self._application), sealed)
+        if checkpoint:
+            self._keep(pipeline, header, sealed)
+        pipeline.execute()
         self.version, self.snapshot_created = header.version, header.created
         with self._lock:
             if self._snapshot is offered:
                 self._snapshot = None
+
+    def _keep(self, pipeline: Any, header: Header, sealed: bytes) -> None:
+        """Adds a checkpoint to the newest few in Redis; what is older goes."""
+        blobs, listed = names.checkpoints_key(self._application), names.versions_key(self._application)
+        known: Any = self._redis.hkeys(blobs)
+        old = sorted((int(name) for name in known), reverse=True)[KEPT_IN_REDIS - 1 :]
+        made = described(header, len(sealed), Place.REDIS)
+        pipeline.hset(blobs, str(header.version), sealed)
+        pipeline.hset(listed, control.listed(made), _encode(made))
+        for version in old:
+            pipeline.hdel(blobs, str(version))
+            pipeline.hdel(listed, f"{Place.REDIS}:{version}")
+
+    def _write_versions(self) -> None:
+        with self._lock:
+            offered = self._versions
+        if offered is None:
+            return
+        control.replace_listed(self._redis, self._application, Place.MLFLOW, offered)
+        with self._lock:
+            if self._versions is offered:
+                self._versions = None
 
     def _write_points(self) -> None:
         key = names.history_key(self._application)

@@ -109,6 +109,11 @@ class Remembered:
             until = np.concatenate([self._until, until])
         self._room, self._until = lessons, until
 
+    def rest(self, seconds: float) -> None:
+        """So long nothing was fetched: nobody has waited for that."""
+        self._heard += seconds
+        self._until = self._until + seconds
+
     def take(self, now: float) -> Lessons | None:
         """The next events in order that have their features, or need not wait for them any more."""
         room = self._room

@@ -38,6 +38,7 @@ def report(learner: Learner, state: LearnerState, version: int, sizes: dict[str,
         pinned=learner.contest.pinned,
         promotions=learner.contest.history,
         without_features=learner.without_features,
+        reset=learner.reset,
     )
 
 

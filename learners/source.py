@@ -52,7 +52,7 @@ def describe(topic_name: str, gaps: Mapping[int, int], kept: Mapping[int, Kept])
     )
     return (
         f"{topic_name}: {parts}. Set MILLRACE_LEARNERS__ON_LOST_OFFSETS=skip to go on from the oldest event "
-        "that is kept, or delete the snapshot to learn from the beginning"
+        "that is kept, or delete the snapshot in Redis and the runs in MLflow to learn from the beginning"
     )
 
 
@@ -79,6 +79,7 @@ class Source:
         self._error: Any = KafkaError
         self._failure: type[Exception] = KafkaException
         self._at: Any = TopicPartition
+        self._application = application
         self.topic = topic(application, Stream.VALID)
         self.features = topic(application, Stream.FEATURES)
         self._consumer = kafka.consumer(
@@ -115,6 +116,10 @@ class Source:
     def begin(self, offsets: Mapping[int, int], features_since_ms: int | None) -> None:
         """Reads from these offsets on; features from this time of the broker on, or none of them."""
         at = [self._at(self.topic, p, offset) for p, offset in offsets.items()]
+        for partition in list(self._paused):
+            self.hold(partition, False)
+        self.hold_features(False)
+        self._features = []
         if features_since_ms is not None:
             self._features = self._features_from(features_since_ms)
         self._consumer.assign(at + self._features)
@@ -168,6 +173,28 @@ class Source:
         """How many offsets the log holds from `offset` on, by the latest fetch; None before the first one."""
         _, high = self._consumer.get_watermark_offsets(self._at(self.topic, partition), cached=True)
         return max(0, high - offset) if high >= 0 else None
+
+    def behind(self, offsets: Mapping[int, int]) -> int | None:
+        """How many offsets the log holds from these on, asked of the broker; None when it does not answer."""
+        try:
+            return sum(max(0, self._kept(p).high - offset) for p, offset in offsets.items())
+        except self._failure as error:
+            log.warning("broker", reason=str(error))
+            return None
+
+    def answered(self) -> bool:
+        """Whether a learner has ever answered: the topic `predictions` has, or had, a message."""
+        name = topic(self._application, Stream.PREDICTIONS)
+        try:
+            found = self._consumer.list_topics(name, timeout=ASK_SECONDS).topics[name]
+            ends = (
+                self._consumer.get_watermark_offsets(self._at(name, p), timeout=ASK_SECONDS)[1]
+                for p in found.partitions
+            )
+            return found.error is None and any(ends)
+        except self._failure as error:
+            log.warning("broker", reason=str(error))
+            return False
 
     def close(self) -> None:
         """Leaves the broker."""

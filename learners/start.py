@@ -1,6 +1,6 @@
-"""How a learner begins: from the snapshot in Redis when it fits, else with a fresh model at the oldest event.
+"""How a learner begins: from a snapshot when it fits, else with fresh models at the oldest event.
 
-snapshot -> signature, schema, model -> Learner (resumed or fresh)
+snapshot -> signature, schema, models -> Learner (resumed or fresh)
 its offsets + what the log holds -> Plan: where to read from, and up to where events are only taken back
 """
 
@@ -39,8 +39,12 @@ def opened(application: Application, blob: bytes | None, key: bytes) -> tuple[He
         raise UnusableSnapshot(
             f"the snapshot under {names.snapshot_key(application.name)} can't be used: {error}. Start with "
             "the key that signed it (MILLRACE_SECRET, or the file `secret` in the state folder), or delete "
-            "that Redis key to learn again from the oldest event"
+            "that Redis key to go on from the newest checkpoint in MLflow that this key has signed"
         ) from None
+
+
+class Unfit(ValueError):
+    """A snapshot is of another shape than this code; the text says how."""
 
 
 def learner(
@@ -51,17 +55,26 @@ def learner(
     heavy_share: of the events, how many a slow model takes.
     """
     if found is not None:
-        header, payload = found
-        reason = _unfit(application, header)
-        if reason is None:
-            try:
-                return memory.resumed(application, header, payload, heavy_share), True
-            except (BadModel, BadScores, msgspec.MsgspecError, zlib.error) as error:
-                reason = f"its bytes are of another version of this code ({error})"
-        log.warning(
-            "the snapshot is passed over; learning begins anew", version=header.version, reason=reason
-        )
+        try:
+            return fitting(application, *found, heavy_share), True
+        except Unfit as error:
+            log.warning(
+                "the snapshot is passed over; learning begins anew",
+                version=found[0].version,
+                reason=str(error),
+            )
     return Learner.fresh(application, heavy_share), False
+
+
+def fitting(application: Application, header: Header, payload: Payload, heavy_share: float) -> Learner:
+    """The learner in a snapshot; raises Unfit when it is of another shape."""
+    reason = _unfit(application, header)
+    if reason is not None:
+        raise Unfit(reason)
+    try:
+        return memory.resumed(application, header, payload, heavy_share)
+    except (BadModel, BadScores, msgspec.MsgspecError, zlib.error) as error:
+        raise Unfit(f"its bytes are of another version of this code ({error})") from None
 
 
 def _unfit(application: Application, header: Header) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from fastapi.responses import Response
 
+from core.control import Place
 from core.records import Answer, Promotion, Segment, Standing, UpkeepReport
 from core.scenarios import Logged, Scenario
 from serving.features.report import Freshness
@@ -132,6 +133,48 @@ class LiveAnswer(msgspec.Struct, frozen=True, kw_only=True):
     run_url: str | None = None
     error: str | None = None
     heartbeat: datetime | None = None
+    training: bool | None = None
+    """Whether the learner is asked to take events; `state` says what it does."""
+    resetting: int | None = None
+    """The version that it is asked to go back to, until it has answered."""
+
+
+class ControlAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of a learner, and what it does: it follows within a second or two."""
+
+    application: str
+    training: bool
+    champion: str | None
+    """Chosen by hand; null: by rule."""
+    resetting: int | None
+    """The version that it shall go back to; null once it has answered."""
+    state: str | None
+
+
+class VersionAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A version that a learner can go back to."""
+
+    version: int
+    created: datetime
+    model: str
+    """Its champion."""
+    asked: int
+    taught: int
+    clock: datetime | None
+    """Event time reached."""
+    scores: dict[str, float | None]
+    bytes: int
+    places: list[Place]
+    """Where it lies."""
+    run_id: str | None
+    run_url: str | None
+
+
+class VersionsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a learner can go back to, newest first."""
+
+    application: str
+    versions: list[VersionAnswer]
 
 
 class PredictAnswer(msgspec.Struct, frozen=True, kw_only=True):

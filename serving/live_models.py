@@ -1,7 +1,7 @@
 """The live model of every application, decoded and in memory.
 
     Redis: snapshot --(about every second; only when its signature is new)--> unseal -> restore -> swap
-    Redis: learner report ----------------------------------------------> scores, segments, state
+    Redis: learner report, control -------------------------------------> scores, segments, state
 
 Whoever asks gets what is in memory; a bad snapshot changes nothing but the readiness.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import structlog
 
-from core import names
+from core import control, names
 from core.applications import APPLICATIONS
 from core.connect.redis import client
+from core.control import Control
 from core.declaration import Application
 from core.records import LearnerReport
 from core.settings import Settings
@@ -50,6 +51,8 @@ class LiveModel:
 
     header: Header
     model: OnlineModel
+    bytes: int
+    """Of the snapshot."""
 
     def age_s(self, now: datetime) -> float:
         """Seconds since the snapshot was made."""
@@ -62,6 +65,8 @@ class View:
 
     live: LiveModel | None = None
     report: LearnerReport | None = None
+    control: Control = field(default_factory=Control)
+    """What is asked of the learner."""
     refused: str = ""
     """Why the newest snapshot was not taken; empty when it was."""
 
@@ -97,6 +102,10 @@ class LiveModels:
         """What is known of an application; touches memory only."""
         return self._views[application]
 
+    def told(self, application: str, asked: Control) -> None:
+        """What was just asked of a learner: known at once, not at the next round."""
+        self._views[application] = replace(self._views[application], control=asked)
+
     @property
     def away(self) -> str:
         """Why Redis can't be asked, or empty."""
@@ -128,9 +137,12 @@ class LiveModels:
         for name in APPLICATIONS:
             pipeline.getrange(names.snapshot_key(name), 0, _MARK_BYTES - 1)
             pipeline.get(names.learner_key(name))
+            pipeline.hgetall(names.control_key(name))
         found = pipeline.execute()
-        for name, mark, report in zip(APPLICATIONS, found[::2], found[1::2], strict=True):
-            self._views[name] = replace(self._views[name], report=_report(name, report))
+        for name, mark, report, asked in zip(APPLICATIONS, found[::3], found[1::3], found[2::3], strict=True):
+            self._views[name] = replace(
+                self._views[name], report=_report(name, report), control=_control(name, asked)
+            )
             if mark != self._marks.get(name):
                 blob: Any = redis.get(names.snapshot_key(name))
                 self._take(name, blob)
@@ -161,12 +173,14 @@ class LiveModels:
             raise BadSnapshot(
                 f"it was made for fields {header.schema}, the declaration has {self._hashes[name]}"
             )
-        return LiveModel(header, self._restore(APPLICATIONS[name], header.model, payload.models[header.model]))
+        model = self._restore(APPLICATIONS[name], header.model, payload.models[header.model])
+        return LiveModel(header, model, len(blob))
 
     def _measure(self, name: str) -> None:
         live = self._views[name].live
         if live:
             self._meters.model_version.labels(name).set(live.header.version)
+            self._meters.snapshot_bytes.labels(name).set(live.bytes)
             self._meters.snapshot_age.labels(name).set(live.age_s(datetime.now(UTC)))
 
 
@@ -178,3 +192,11 @@ def _report(name: str, text: bytes | None) -> LearnerReport | None:
     except msgspec.DecodeError as error:
         log.warning("learner report unreadable", application=name, error=str(error))
         return None
+
+
+def _control(name: str, fields: dict[bytes, bytes]) -> Control:
+    try:
+        return control.decode(fields)
+    except ValueError as error:
+        log.warning("control unreadable", application=name, error=str(error))
+        return Control()

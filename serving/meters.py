@@ -41,6 +41,12 @@ class Meters:
             ("application",),
             registry=self.registry,
         )
+        self.snapshot_bytes = Gauge(
+            "millrace_snapshot_bytes",
+            "Size of the snapshot that answers: all models of the roster, their scores, what is awaited",
+            ("application",),
+            registry=self.registry,
+        )
         self.refused_snapshots = Counter(
             "millrace_refused_snapshots_total",
             "Snapshots refused: bad signature, wrong shape, unreadable",

@@ -20,6 +20,8 @@ _ANSWERS = (
     shapes.StatusAnswer,
     shapes.ReadyAnswer,
     shapes.LiveAnswer,
+    shapes.ControlAnswer,
+    shapes.VersionsAnswer,
     shapes.PredictAnswer,
     shapes.FeaturesAnswer,
     shapes.HistoryAnswer,

@@ -1,7 +1,7 @@
 """From the bytes of a request to the live model's answer. Touches memory only.
 
-    body -> application, event -> declared types (422 names the field) -> Asked
-    Asked, what is remembered of its entity -> row -> model -> answer
+body -> application, event -> declared types (422 names the field) -> Asked
+Asked, what is remembered of its entity -> row -> model -> answer
 """
 
 from __future__ import annotations

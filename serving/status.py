@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from core import names
 from core.applications import APPLICATIONS
+from core.control import Control
 from core.records import LearnerReport, state_now
 from core.settings import Settings
 from serving.answers import (
@@ -50,9 +51,12 @@ def status(services: Services) -> StatusAnswer:
 
 def live(services: Services, name: str) -> LiveAnswer:
     """The latest report of an application's learner; only its name where there is none."""
-    report = services.live.view(name).report
-    if report is None or services.live.away:
-        return LiveAnswer(application=name, error=services.live.away or "no learner has reported yet")
+    view = services.live.view(name)
+    report, asked = view.report, view.control
+    if services.live.away:
+        return LiveAnswer(application=name, error=services.live.away)
+    if report is None:
+        return LiveAnswer(application=name, error="no learner has reported yet", training=asked.training)
     known = {
         field: getattr(report, field) for field in LiveAnswer.__struct_fields__ if hasattr(report, field)
     }
@@ -60,8 +64,16 @@ def live(services: Services, name: str) -> LiveAnswer:
         "state": _state(services.settings, report, datetime.now(UTC)),
         "version": report.version or None,
         "run_url": run_url(services.settings, report),
+        "training": asked.training,
+        "resetting": resetting(asked, report),
     }
     return LiveAnswer(**known)
+
+
+def resetting(asked: Control, report: LearnerReport | None) -> int | None:
+    """The version that the learner was asked to go back to and has not answered for; None otherwise."""
+    reset = asked.reset
+    return reset.version if reset and (report is None or report.reset != reset.id) else None
 
 
 def ready(services: Services) -> ReadyAnswer:
@@ -84,9 +96,12 @@ def ready(services: Services) -> ReadyAnswer:
 
 def run_url(settings: Settings, report: LearnerReport) -> str | None:
     """Where MLflow shows the learner's run."""
-    if not report.run_id:
-        return None
-    return f"{settings.mlflow.url.rstrip('/')}/#/runs/{report.run_id}"
+    return run_of(settings, report.run_id)
+
+
+def run_of(settings: Settings, run_id: str) -> str | None:
+    """Where MLflow shows a run; None without one."""
+    return f"{settings.mlflow.url.rstrip('/')}/#/runs/{run_id}" if run_id else None
 
 
 def _application(

@@ -73,7 +73,7 @@ class Memory(NamedTuple):
     vectors: Any
     """(AT_ONCE, d): of the settled."""
     places: Any
-    """(AT_ONCE, 2): their segments, now and before."""
+    """(AT_ONCE, 3): their segments, now and before, and the row whose lesson settled them."""
 
 
 @njit(cache=True)
@@ -222,7 +222,12 @@ def run(m: Memory, codes: Any, floats: Any, order: Any, start: int, answers: Any
                 answers[row] = _nearest(m.means[end], m.centres, m.scale)
             else:
                 answers[row] = np.nan
-        elif not _learn(m, codes[~row], floats[~row, PRICE], floats[~row, SECONDS]):
+            continue
+        before = m.scalars[WRITTEN]
+        through = _learn(m, codes[~row], floats[~row, PRICE], floats[~row, SECONDS])
+        for n in range(before, m.scalars[WRITTEN]):
+            m.places[n, 2] = ~row
+        if not through:
             return position
     return len(order)
 
@@ -261,5 +266,5 @@ def memory(most: int, k: int) -> Memory:
         topped=np.zeros(k, integers),
         fresh=np.array(FRESH, integers),
         vectors=np.zeros((AT_ONCE, D)),
-        places=np.zeros((AT_ONCE, 2), integers),
+        places=np.zeros((AT_ONCE, 3), integers),
     )

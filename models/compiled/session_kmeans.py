@@ -50,6 +50,7 @@ class CompiledSessionKMeans:
         self._names = one.entity, one.session, one.time
         self._k, self._seed = one.k, one.seed
         self.settled: list[Settled] = []
+        self.settled_rows: list[int] = []
         self._m = m = memory(one.most, one.k)
         visits, sums, customers, means = state.sessions.arrays()
         fill(m.visits, visits[:, 0].copy())
@@ -90,7 +91,7 @@ class CompiledSessionKMeans:
 
     def follow(self, codes: Codes, truths: Floats, order: Order, answers: Floats) -> None:
         """Asks and teaches in the given order; `settled` then tells the entities that the lessons settled."""
-        self.settled = []
+        self.settled, self.settled_rows = [], []
         floats, at = codes.view(np.float64), 0
         while True:
             at = run(self._m, codes, floats, order, at, answers)
@@ -104,10 +105,11 @@ class CompiledSessionKMeans:
         m = self._m
         written = int(m.scalars[WRITTEN])
         m.scalars[WRITTEN] = 0
-        for vector, (segment, before) in zip(
+        for vector, (segment, before, row) in zip(
             m.vectors[:written].tolist(), m.places[:written].tolist(), strict=True
         ):
             self.settled.append(Settled(vector, segment, None if before == NOWHERE else before))
+            self.settled_rows.append(row)
 
     def _lay(self) -> None:
         m = self._m
