@@ -22,6 +22,7 @@ from core.metrics import rolling
 from core.records import Segment
 from learners import scores as scoring
 from learners.awaiting import Awaiting, Growing
+from learners.estimated import Estimated
 from learners.lessons import Floats, Ints, Lessons, Objects, Rows, label_value, with_features
 from models.base import ColumnarModel, OnlineModel, Row, Segmenting, SegmentingColumns, Settled
 from models.roster import build, columnar, restore
@@ -42,6 +43,14 @@ class Kept(NamedTuple):
     served: Floats
 
 
+class Saved(NamedTuple):
+    """An entrant as bytes."""
+
+    model: bytes
+    scores: bytes
+    estimated: bytes
+
+
 class Entrant:
     """A model, its scores, and its view of the events that wait, row by row as `Awaiting` has them."""
 
@@ -49,18 +58,21 @@ class Entrant:
         self,
         application: Application,
         name: str,
-        model: bytes | None = None,
-        scores: bytes | None = None,
+        saved: Saved | None = None,
         share: float = 1.0,
     ) -> None:
-        """`model` and `scores` go on from their bytes; raises BadModel or msgspec.MsgspecError on others'."""
+        """Fresh, or as it was `saved`: then raises BadModel, BadScores or BadEstimates on others' bytes."""
         self.application = application
         self.name = name
         self.share = share
-        one_by_one = build(application, name) if model is None else restore(application, name, model)
+        one_by_one = build(application, name) if saved is None else restore(application, name, saved.model)
         compiled = columnar(name, one_by_one.to_bytes())
         self.model: OnlineModel | ColumnarModel = compiled or one_by_one
-        self.scores = scoring.build(application) if scores is None else scoring.restore(application, scores)
+        self.scores = scoring.build(application)
+        self.estimated = Estimated(application)
+        if saved is not None:
+            self.scores = scoring.restore(application, saved.scores)
+            self.estimated = Estimated.from_bytes(saved.estimated, application)
         self.failures = 0
         self.last_error = ""
         self._spent: deque[tuple[int, float]] = deque(maxlen=RECENT_STEPS)
@@ -108,9 +120,9 @@ class Entrant:
         asked = order[order >= 0]
         if isinstance(self.application.task, Regression):
             answers[asked] = np.maximum(answers[asked], self.application.task.floor)
-        self.scores.follow(
-            answers, awaiting.truth, order, self._served.all[:size], awaiting.time, awaiting.due
-        )
+        told = answers, awaiting.truth, order, self._served.all[:size], awaiting.time, awaiting.due
+        self.scores.follow(*told)
+        self.estimated.follow(*told)
         if settled:
             times = [int(awaiting.due[row]) for row, _ in settled]
             self.scores.settle([one for _, one in settled], times)
@@ -174,6 +186,10 @@ class Entrant:
     def rolling_score(self) -> float | None:
         """The rolling score by which models are compared; None while it has none."""
         return self.scores.values()[rolling(self.application.task).id]
+
+    def saved(self) -> Saved:
+        """All that it knows, but for what waits."""
+        return Saved(self.model.to_bytes(), self.scores.to_bytes(), self.estimated.to_bytes())
 
     def tidy(self, kept: Ints) -> None:
         """Throws out all rows but these, as `Awaiting.tidy` did."""

@@ -21,11 +21,12 @@ import structlog
 
 from core.declaration import Application, Clustering
 from core.metrics import rolling
-from core.records import Promotion, Segment
+from core.records import DriftEvent, Promotion, Segment
 from learners.awaiting import BEGINNING, Awaiting, bare
 from learners.contest import Contest, Form
 from learners.entrant import Entrant, Kept
 from learners.lessons import Floats, Ints, Lessons, Objects, Reader, Rows
+from learners.watch import Watch
 from models.roster import is_heavy, is_naive
 
 log = structlog.get_logger("millrace.learner")
@@ -47,6 +48,7 @@ class Step(NamedTuple):
     """The threshold of each answer; NaN where there is none."""
     judged: Judged
     promotion: Promotion | None
+    drift: list[DriftEvent]
 
 
 class Judged(NamedTuple):
@@ -73,6 +75,7 @@ class Learner:
         self.entrants = dict(entrants)
         self.contest = contest
         self.awaiting = Awaiting()
+        self.watch = Watch(application)
         self.next_offsets: dict[int, int] = {}
         """Partition -> the offset after the last event that was asked about, or was a repeat."""
         self.asked = 0
@@ -148,11 +151,12 @@ class Learner:
         new = np.arange(first, first + len(lessons))
         told, taught = champion.told(new), ~order[order < 0]
         judged = self._judged(champion, taught)
+        drift = self._look(lessons, taught)
         self.awaiting.done(taught)
         reviewed = self.taught // REVIEW_LABELS
         self.taught += len(taught)
         promotion = self._review() if self.taught // REVIEW_LABELS > reviewed else None
-        return Step(lessons, champion.name, told.answers, told.served, judged, promotion)
+        return Step(lessons, champion.name, told.answers, told.served, judged, promotion, drift)
 
     def _wait(self, lessons: Lessons) -> int:
         first = self.awaiting.add(lessons)
@@ -161,6 +165,11 @@ class Learner:
         for entrant in self.entrants.values():
             entrant.see(lessons, rows, first)
         return first
+
+    def _look(self, lessons: Lessons, taught: Ints) -> list[DriftEvent]:
+        one = self.awaiting
+        told = self.entrants[self.watch.model].told(taught)
+        return self.watch.look(lessons, told.answers, one.truth[taught], one.due[taught])
 
     def _judged(self, champion: Entrant, rows: Ints) -> Judged:
         one, told = self.awaiting, champion.told(rows)

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import numpy as np
 import structlog
 
@@ -260,6 +261,10 @@ class Loop:
         lessons = self._room.take(now)
         if lessons is not None:
             step = self._learner.step(lessons)
+            for one in step.drift:
+                log.warning("drift", **msgspec.to_builtins(one))
+            if step.promotion:
+                log.info("promotion", **msgspec.to_builtins(step.promotion))
             self._answers.tell(step, self._learner.reader)
         self._answers.check()
         self._tick(time.monotonic())

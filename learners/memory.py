@@ -17,10 +17,13 @@ from core.records import Promotion
 from core.snapshots import Header, Payload, schema_hash
 from learners.awaiting import Awaiting
 from learners.contest import Contest
-from learners.entrant import Entrant, Kept
+from learners.drift import BadDrift
+from learners.entrant import Entrant, Kept, Saved
+from learners.estimated import BadEstimates
 from learners.learner import Answered, Learner, microseconds_of, share_of
 from learners.lessons import Reader
 from learners.scores import BadScores
+from learners.watch import Watch
 from models.base import BadModel
 
 log = structlog.get_logger("millrace.learner")
@@ -38,8 +41,10 @@ class _Waiting(msgspec.Struct, array_like=True):
     served: dict[str, bytes]
 
 
-class _State(msgspec.Struct, array_like=True, tag="loop.2"):
+class _State(msgspec.Struct, array_like=True, tag="loop.3"):
     scores: dict[str, bytes]
+    estimated: dict[str, bytes]
+    watch: bytes
     failures: dict[str, int]
     marks: dict[int, dict[int, int]]
     sent: dict[int, int]
@@ -78,6 +83,8 @@ def snapshot(learner: Learner, created: datetime, run_id: str) -> tuple[Header, 
 def _packed(learner: Learner) -> bytes:
     state = _State(
         scores={name: one.scores.to_bytes() for name, one in learner.entrants.items()},
+        estimated={name: one.estimated.to_bytes() for name, one in learner.entrants.items()},
+        watch=learner.watch.to_bytes(),
         failures={name: one.failures for name, one in learner.entrants.items()},
         # Sorted: which partition came first depends on the batches, and is no part of the state.
         marks={p: dict(sorted(marks.items())) for p, marks in sorted(learner.marks.items())},
@@ -124,6 +131,7 @@ def resumed(application: Application, header: Header, payload: Payload, heavy_sh
     learner.repeats, learner.passed_over = state.repeats, state.passed_over
     learner.without_features = state.without_features
     learner.reset = header.reset
+    learner.watch = _watch(application, state.watch)
     learner.marks, learner.sent = state.marks, state.sent
     learner.waiting_since_ms = state.waiting_since_ms
     learner.answered = {
@@ -144,14 +152,28 @@ def _going_on(
 ) -> Entrant | None:
     """The model as it was; None when a challenger can't go on."""
     try:
-        made = Entrant(application, name, payload.models[name], state.scores[name], share)
-    except (KeyError, BadModel, BadScores) as error:
+        made = Entrant(
+            application,
+            name,
+            Saved(payload.models[name], state.scores[name], state.estimated[name]),
+            share,
+        )
+    except (KeyError, BadModel, BadScores, BadEstimates) as error:
         if name == header.model:
             raise BadModel(f"the champion {name!r} can't go on: {error}") from None
         log.warning("a model begins anew", model=name, reason=str(error))
         return None
     made.failures = state.failures.get(name, 0)
     return made
+
+
+def _watch(application: Application, data: bytes) -> Watch:
+    """The detectors as they were; fresh ones when the declaration has changed what they watch."""
+    try:
+        return Watch.from_bytes(data, application)
+    except BadDrift as error:
+        log.warning("drift is watched anew", reason=str(error))
+        return Watch(application)
 
 
 def _answered(waited: _Waiting, models: set[str]) -> Answered:

@@ -111,7 +111,8 @@ class Remembered:
 
     def rest(self, seconds: float) -> None:
         """So long nothing was fetched: nobody has waited for that."""
-        self._heard += seconds
+        if self._silent_since is not None:
+            self._silent_since += seconds
         self._until = self._until + seconds
 
     def take(self, now: float) -> Lessons | None:

@@ -19,7 +19,7 @@ import httpx
 import msgspec
 import tenacity
 
-from core.records import Answer, Promotion, Segment, Standing
+from core.records import Answer, DriftEvent, Estimate, Promotion, Segment, Standing
 
 T = TypeVar("T")
 
@@ -143,6 +143,8 @@ class Live(msgspec.Struct, frozen=True, kw_only=True):
     models: list[Standing] | None = None
     pinned: bool | None = None
     promotions: list[Promotion] | None = None
+    estimated: dict[str, Estimate] | None = None
+    drift: list[DriftEvent] | None = None
     without_features: int | None = None
     run_id: str | None = None
     run_url: str | None = None

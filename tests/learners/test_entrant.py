@@ -9,6 +9,7 @@ from core.applications import APPLICATIONS
 from core.declaration import Application
 from learners.awaiting import Awaiting
 from learners.entrant import Entrant, Kept, sampled
+from learners.estimated import BadEstimates
 from learners.lessons import Lessons, Reader, Rows
 from learners.scores import BadScores
 from models.base import BadModel
@@ -66,20 +67,25 @@ def test_goes_on_from_its_bytes_and_from_no_others() -> None:
     application = having(APPLICATIONS["tfd"], *ALL)
     one = entrant(application, "columnar_drifter")
     run(one, [batch(APPLICATIONS["tfd"], 300)])
-    model, scores = one.model.to_bytes(), one.scores.to_bytes()
-    again = Entrant(application, "columnar_drifter", model, scores)
-    assert again.model.to_bytes() == model
-    assert again.scores.to_bytes() == scores
+    saved = one.saved()
+    assert Entrant(application, "columnar_drifter", saved).saved() == saved
     with pytest.raises(BadModel):
-        Entrant(application, "columnar_drifter", b"x", scores)
+        Entrant(application, "columnar_drifter", saved._replace(model=b"x"))
     with pytest.raises(BadScores):
-        Entrant(application, "columnar_drifter", model, b"x")
+        Entrant(application, "columnar_drifter", saved._replace(scores=b"x"))
+    with pytest.raises(BadEstimates):
+        Entrant(application, "columnar_drifter", saved._replace(estimated=b"x"))
 
 
 def test_what_it_answered_in_a_former_life_is_kept() -> None:
     application, some = APPLICATIONS["tfd"], batch(APPLICATIONS["tfd"], 3)
     one = entrant(application, "drifter")
-    one.see(some, Rows(Reader(application), some), 0, Kept(np.array([0.1, np.nan, 0.3]), np.array([0.5, np.nan, 0.6])))
+    one.see(
+        some,
+        Rows(Reader(application), some),
+        0,
+        Kept(np.array([0.1, np.nan, 0.3]), np.array([0.5, np.nan, 0.6])),
+    )
     told = one.told(np.array([0, 2]))
     assert (told.answers.tolist(), told.served.tolist()) == ([0.1, 0.3], [0.5, 0.6])
 

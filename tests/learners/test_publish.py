@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from learners.labels import Awaiting, Told
 from redis import Redis
 
 from core import names

@@ -125,6 +125,25 @@ def models(application: Application, taught: int) -> list[dict[str, Any]]:
     return found
 
 
+def estimated(application: Application) -> dict[str, Any]:
+    names = {Classification: ("roc_auc", "f2"), Regression: ("mae",)}.get(type(application.task), ())
+    return {
+        name: {"value": GOAL[name][1], "realised": 0.98 * GOAL[name][1], "error": 0.03 * GOAL[name][1]}
+        for name in names
+    }
+
+
+def drift(application: Application) -> list[dict[str, Any]]:
+    """One change of an input, and where there is a label one of the error."""
+    one = {"application": application.name, "time": datetime.now(UTC).isoformat(), "detector": "ADWIN"}
+    found = [one | {"feature": "price", "before": 310.2, "after": 402.7, "magnitude": 0.61}]
+    if application.label:
+        found.append(
+            one | {"model": application.online[0], "before": 0.031, "after": 0.052, "magnitude": 0.34}
+        )
+    return found
+
+
 def report(application: Application) -> dict[str, Any]:
     now = time.time()
     done = asked(now) - pending(application)
@@ -150,6 +169,8 @@ def report(application: Application) -> dict[str, Any]:
         "models": models(application, done),
         "pinned": False,
         "promotions": [],
+        "estimated": estimated(application),
+        "drift": drift(application),
         "without_features": 31,
         "run_id": "0f3c9a7e51d24bb8",
         "run_url": "http://127.0.0.1:15000/#/experiments/1/runs/0f3c9a7e51d24bb8",

@@ -12,7 +12,7 @@ from core.records import Segment
 from ui import formats, reads
 from ui.client import Live
 from ui.figures import calibration, matrix, residuals, scores, segments
-from ui.parts import answers, chart, kpis, leaderboard, scorecard, trouble
+from ui.parts import answers, chart, kpis, leaderboard, outlook, scorecard, trouble
 
 PAIRS_LIMIT = 200
 
@@ -24,6 +24,9 @@ def show(application: Application) -> None:
     with st.container(border=True):
         st.subheader("Leaderboard", anchor=False)
         _leaderboard(application)
+    with st.container(border=True):
+        st.subheader("Before labels come", anchor=False)
+        _outlook(application)
     _details(application)
     _answers(application)
     with st.container(border=True):
@@ -178,6 +181,15 @@ def _leaderboard(application: Application) -> None:
         trouble.waiting(reading.problem)
         return
     leaderboard.draw(application, reading.value)
+
+
+@st.fragment(run_every=2)
+def _outlook(application: Application) -> None:
+    reading = reads.live(application.name)
+    if reading.value is None:
+        trouble.waiting(reading.problem)
+        return
+    outlook.draw(application, reading.value)
 
 
 @st.fragment(run_every=2)
