@@ -65,7 +65,7 @@ def test_the_best_of_many_and_the_champion_among_equals() -> None:
 def test_both_need_enough_labels(few: str) -> None:
     forms = {"a": form(1.0), "b": form(0.5)}
     forms[few] = forms[few]._replace(labels=ENOUGH - 1)
-    assert review(Contest("a"), **forms) is None
+    assert review(Contest("a"), a=forms["a"], b=forms["b"]) is None
 
 
 def test_both_need_a_score() -> None:

@@ -47,7 +47,7 @@ def add(to: Remembered, some: Lessons, now: float) -> None:
 
 def values(lessons: Lessons | None) -> list[float]:
     assert lessons is not None
-    return np.asarray(lessons.windowed[:, 0]).tolist()
+    return [float(one) for one in lessons.windowed[:, 0]]
 
 
 def test_an_event_whose_features_are_there_goes_on_with_them() -> None:

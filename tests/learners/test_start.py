@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import zlib
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import pytest
@@ -66,7 +67,8 @@ def test_bytes_of_another_version_of_the_code_are_passed_over() -> None:
     header, payload = found
     other = dict.fromkeys(payload.models, b"x")
     older = zlib.compress(msgspec.msgpack.encode(["loop.1"]))
-    for changes in ({"models": other}, {"models": {}}, {"loop": b"x"}, {"loop": older}):
+    others: list[dict[str, Any]] = [{"models": other}, {"models": {}}, {"loop": b"x"}, {"loop": older}]
+    for changes in others:
         broken = msgspec.structs.replace(payload, **changes)
         made, resumed = learner(APP, (header, broken), SHARE)
         assert not resumed
