@@ -151,10 +151,11 @@ class Publisher(threading.Thread):
             log.error("control can't be read", key=names.control_key(self._application), reason=str(error))
 
     def _write(self) -> None:
+        # First, because MLflow is given checkpoints here even while Redis is away.
+        self._write_snapshot()
         if time.monotonic() - self._controlled >= CONTROL_S:
             self.read_control()
             self._controlled = time.monotonic()
-        self._write_snapshot()
         self._write_versions()
         self._write_recent()
         self._write_judged()
