@@ -11,12 +11,12 @@ import pytest
 
 from core.applications import APPLICATIONS
 from core.declaration import Application, Classification
-from learners.lessons import Lesson
 from models import build
 from models.base import BadModel, ColumnarModel
 from models.columns import from_rows
 from models.roster import COMPILED, columnar
 from tests.contract.test_models import stream
+from tests.learners.streams import Lesson
 
 COMPILED_OF = [
     (application, name)

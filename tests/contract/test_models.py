@@ -13,11 +13,10 @@ from river import base
 from core.applications import APPLICATIONS
 from core.declaration import Application, Classification, Clustering, Entity, EventTime, leaves
 from core.features import features
-from learners.lessons import Lesson
 from models import OnlineModel, answer, build, restore
 from models.base import BadModel, Explaining, Row
 from models.roster import RECIPES, is_heavy
-from tests.learners.streams import lessons
+from tests.learners.streams import Lesson, lessons
 
 RECIPES_OF = [(application, name) for application in APPLICATIONS.values() for name in application.online]
 EVERY = pytest.mark.parametrize(

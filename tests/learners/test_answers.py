@@ -155,7 +155,7 @@ def test_classes_are_told_at_the_threshold_served_then() -> None:
     judged = JudgedRows(
         some.event_id, some.entity, some.time, some.due, some.truth, some.payload, answers, served
     )
-    step = Step(some, "drifter", answers, served, judged, None)
+    step = Step(some, "drifter", answers, served, judged, None, [])
     Answers(application, producer, cast(Publisher, notes)).tell(step, learner.reader)
     assert [(one.value, one.threshold) for _, _, one in producer.sent] == [
         (True, 0.2),

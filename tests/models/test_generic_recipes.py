@@ -12,7 +12,7 @@ from core.applications import APPLICATIONS
 from core.declaration import Application, Clustering
 from models import build
 from models.adaptive_random_forest import ForestOfClasses, ForestOfNumbers
-from models.roster import heavy
+from models.roster import is_heavy
 from models.tree_paths import logit
 from tests.models.toys import BURSTS, WEAR, readings
 
@@ -165,8 +165,8 @@ def test_a_task_that_is_not_served_is_refused_by_name(name: str) -> None:
 
 
 def test_heavy_recipes_say_so() -> None:
-    assert heavy("adaptive_random_forest")
+    assert is_heavy("adaptive_random_forest")
     assert ForestOfNumbers.heavy
-    assert not heavy("prior")
+    assert not is_heavy("prior")
     with pytest.raises(KeyError, match="no recipe 'oracle'"):
-        heavy("oracle")
+        is_heavy("oracle")
