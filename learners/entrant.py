@@ -118,6 +118,10 @@ class Entrant:
         else:
             settled = self._one_at_a_time(self._views.all, awaiting, order, answers)
         asked = order[order >= 0]
+        endless = asked[np.isinf(answers[asked])]
+        if len(endless):
+            answers[endless] = nan
+            self._failed(f"{len(endless)} answers", ValueError("infinite"))
         if isinstance(self.application.task, Regression):
             answers[asked] = np.maximum(answers[asked], self.application.task.floor)
         told = answers, awaiting.truth, order, self._served.all[:size], awaiting.time, awaiting.due
@@ -144,6 +148,7 @@ class Entrant:
             self._compiled.follow(codes, awaiting.truth, order, answers)
         except Exception as error:  # noqa: BLE001 - whatever a model raises, the stream goes on
             self._failed(f"{len(order)} steps", error)
+            return []  # what it says it settled may be of the batch before
         if not isinstance(self._compiled, SegmentingColumns):
             return []
         return list(zip(self._compiled.settled_rows, self._compiled.settled, strict=True))

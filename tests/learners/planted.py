@@ -5,17 +5,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from datetime import datetime
-from math import isnan
+from math import inf, isnan
 from typing import Any, ClassVar, Self
 
 import msgspec
 import numpy as np
 import pytest
+import structlog
 
 from core.declaration import Application, Clustering
 from core.features import features
+from core.records import Segment
 from models import roster
-from models.base import BadModel, Codes, Floats, Order, Row
+from models.base import BadModel, Codes, Floats, Order, Row, Settled
 from models.columns import microseconds
 
 
@@ -27,8 +29,8 @@ class Drifter:
     heavy: ClassVar[bool] = False
     naive: ClassVar[bool] = False
 
-    def __init__(self, time: str, feature: str | None, segments: int | None) -> None:
-        self.time, self.feature, self.segments = time, feature, segments
+    def __init__(self, time: str, feature: str | None, groups: int | None) -> None:
+        self.time, self.feature, self.groups = time, feature, groups
         self.at, self.lessons = 0.0, 0
 
     @classmethod
@@ -50,7 +52,7 @@ class Drifter:
 
     def tell(self, seen: float) -> float:
         share = 0.01 + 0.98 * ((self.at + seen) % 1)
-        return share if self.segments is None else float(int(share * self.segments))
+        return share if self.groups is None else float(int(share * self.groups))
 
     def see(self, x: Row) -> float:
         known = x.get(self.feature)
@@ -67,19 +69,17 @@ class Drifter:
         return {True: p, False: 1 - p}
 
     def to_bytes(self) -> bytes:
-        return msgspec.msgpack.encode(
-            (self.TAG, self.time, self.feature, self.segments, self.at, self.lessons)
-        )
+        return msgspec.msgpack.encode((self.TAG, self.time, self.feature, self.groups, self.at, self.lessons))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         try:
-            tag, time, feature, segments, at, lessons = msgspec.msgpack.decode(data)
+            tag, time, feature, groups, at, lessons = msgspec.msgpack.decode(data)
         except (msgspec.DecodeError, TypeError, ValueError):
             raise BadModel("these bytes are no drifter") from None
         if tag != cls.TAG:
             raise BadModel(f"these bytes are a {tag}, not a {cls.TAG}")
-        made = cls(time, feature, segments)
+        made = cls(time, feature, groups)
         made.at, made.lessons = at, lessons
         return made
 
@@ -193,6 +193,28 @@ class FailingColumns(Columnar):
         super().follow(codes, truths, order, answers)
 
 
+class Settling(FailingColumns):
+    """Settles something at every batch that does not fail."""
+
+    settled: ClassVar[list[Settled]] = []
+    settled_rows: ClassVar[list[int]] = []
+
+    def segments(self) -> list[Segment]:
+        return []
+
+    def follow(self, codes: Codes, truths: Floats, order: Order, answers: Floats) -> None:
+        super().follow(codes, truths, order, answers)
+        type(self).settled = [Settled((0.0, 0.0), 0, None)]
+        type(self).settled_rows = [0]
+
+
+class Endless(Drifter):
+    """Its answers have no end."""
+
+    def tell(self, seen: float) -> float:
+        return inf
+
+
 RECIPES: dict[str, Any] = {
     "drifter": Drifter,
     "columnar_drifter": Drifter,
@@ -201,16 +223,21 @@ RECIPES: dict[str, Any] = {
     "spy": Spy,
     "failing": Failing,
     "failing_columns": Drifter,
+    "settling": Drifter,
+    "endless": Endless,
 }
 
 COMPILED = {
     "columnar_drifter": f"{__name__}:Columnar",
     "failing_columns": f"{__name__}:FailingColumns",
+    "settling": f"{__name__}:Settling",
 }
 
 
 def plant(patch: pytest.MonkeyPatch) -> None:
-    """Makes the recipes known."""
+    """Makes the recipes known; what fails is told in one line."""
+    plain = [structlog.processors.KeyValueRenderer()]
+    patch.setattr("learners.entrant.log", structlog.wrap_logger(structlog.PrintLogger(), processors=plain))
     for name, recipe in RECIPES.items():
         patch.setitem(roster.RECIPES, name, recipe)
     for name, place in COMPILED.items():

@@ -17,7 +17,7 @@ from tests.learners.planted import having, plant
 from tests.learners.streams import batch, cut, plain, step_seconds
 
 EVERY = pytest.mark.parametrize("application", APPLICATIONS.values(), ids=lambda one: one.name)
-ALL = ("drifter", "columnar_drifter", "failing", "failing_columns")
+ALL = ("drifter", "columnar_drifter", "failing", "failing_columns", "settling", "endless")
 
 
 @pytest.fixture(autouse=True)
@@ -145,6 +145,25 @@ def test_a_compiled_body_that_fails_loses_one_batch() -> None:
     assert "failing_columns" in one.last_error
     assert np.isnan(answers[100:200]).all()
     assert np.isfinite(answers[200:]).all()
+
+
+def test_a_batch_that_failed_has_settled_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = entrant(APPLICATIONS["tfd"], "settling")
+    settled: list[int] = []
+    monkeypatch.setattr(one.scores, "settle", lambda some, times: settled.append(len(some)))
+    run(one, cut(batch(APPLICATIONS["tfd"], 300), [100, 200]))
+    assert one.failures == 1
+    assert settled == [1, 1], "of the first and the third batch"
+
+
+@EVERY
+def test_answers_without_end_are_failures(application: Application) -> None:
+    one = entrant(application, "endless")
+    answers, _ = run(one, cut(batch(application, 400, step_seconds(application)), [200]))
+    assert np.isnan(answers).all()
+    assert one.failures in (1, 2)
+    assert one.last_error.endswith("answers: ValueError: infinite")
+    assert one.scores.scored == 0
 
 
 def test_answers_are_not_below_the_floor() -> None:

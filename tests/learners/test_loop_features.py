@@ -49,16 +49,18 @@ def row(one: Message) -> Any:
 class Two(Topic):
     """Features come so many messages behind their events, those of some events never."""
 
+    at_once = 120
+
     def __init__(self, log: tuple[Message, ...], stop: threading.Event, stop_after: int, lost: int) -> None:
         super().__init__(log, 5, stop, stop_after)
         rng = random.Random(3)
-        self.rows = [row(one) for n, one in enumerate(log) if n % lost]
+        self.rows = [row(one) for n, one in enumerate(log, 1) if n % lost]
         rng.shuffle(self.rows)
         self.held: list[bool] = []
 
     def poll(self, most: int, timeout: float) -> Found:
         found = super().poll(most, timeout)
-        some = [self.rows.pop() for _ in range(min(len(self.rows), 120))]
+        some = [self.rows.pop() for _ in range(min(len(self.rows), self.at_once))]
         if some:
             self._stop.clear()
         return Found(found.messages, some, found.drained)
@@ -166,6 +168,7 @@ def test_a_room_that_is_full_holds_the_merge(monkeypatch: pytest.MonkeyPatch) ->
     """What waits for features is bounded, however much history there is."""
     monkeypatch.setattr(loops, "FULL", 100)
     monkeypatch.setattr(loops, "CHUNK", 50)
+    monkeypatch.setattr(Two, "at_once", 20)
     sizes: list[int] = []
     whole = Remembered.add
 

@@ -81,12 +81,29 @@ def test_features_that_come_meanwhile_are_used() -> None:
 
 def test_one_of_long_ago_waits_as_long_as_features_come() -> None:
     one = room()
-    add(one, events(event(0, 9, ago=URGENT_S + 1)), now=0)
+    add(one, events(event(0, 999, ago=URGENT_S + 1)), now=0)
     for now in range(0, 600, 50):
         one.hear([message(0, now)], now)
         assert one.take(now + 49) is None
     assert one.take(550 + PATIENCE_S - 0.1) is None
-    assert where(one.take(550 + PATIENCE_S)) == [(0, 9)]
+    assert where(one.take(550 + PATIENCE_S)) == [(0, 999)]
+
+
+def test_one_whose_features_were_lost_does_not_hold_back_the_rest() -> None:
+    """Features of later events keep coming: below what they reached a while ago none is waited for."""
+    one, old = room(), URGENT_S + 1
+    add(one, events(event(0, 3, old), event(0, 4, old), event(1, 9, old), event(0, 200, old)), now=0)
+    for now in range(0, 100, 10):
+        one.hear([message(0, 100 + now)], now)
+        assert where(one.take(now)) == ([] if now != PATIENCE_S else [(0, 3), (0, 4)])
+    # Of partition 1 nothing came, and 200 was not reached.
+    assert len(one) == 2
+    one.hear([message(1, 9)], 100)
+    assert where(one.take(100)) == [(1, 9)]
+    # What comes later from below waits no more.
+    add(one, events(event(0, 90, old)), now=100)
+    one.hear([message(0, 200)], 101)
+    assert where(one.take(101)) == [(0, 200), (0, 90)]
 
 
 def test_what_is_urgent_is_so_from_its_age_when_it_came() -> None:
@@ -188,12 +205,17 @@ class Plainly:
         self.known: dict[tuple[int, int], float] = {}
         self.queue: list[tuple[tuple[int, int], float]] = []
         self.heard = 0.0
+        self.came: list[tuple[float, int, int]] = []
+
+    def passed(self, place: tuple[int, int], now: float) -> bool:
+        return any(now - at >= PATIENCE_S and p == place[0] and o > place[1] for at, p, o in self.came)
 
     def take(self, now: float) -> list[tuple[tuple[int, int], float | None]]:
         left = []
         while self.queue:
             place, until = self.queue[0]
-            given_up = until == np.inf and now - self.heard >= PATIENCE_S
+            long_silent = now - self.heard >= PATIENCE_S
+            given_up = until == np.inf and (long_silent or self.passed(place, now))
             if place not in self.known and until > now and not given_up:
                 break
             self.queue.pop(0)
@@ -212,6 +234,12 @@ ACTIONS = st.one_of(
 
 @given(st.lists(ACTIONS, max_size=40))
 def test_whatever_comes_and_when(actions: list[tuple[str, Any]]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("learners.remembered.TRAIL_S", 0.0)
+        follow(actions)
+
+
+def follow(actions: list[tuple[str, Any]]) -> None:
     one, oracle = room(wait_seconds=2), Plainly()
     now, count, value = 0.0, 0, 0.0
     for kind, what in actions:
@@ -229,6 +257,7 @@ def test_whatever_comes_and_when(actions: list[tuple[str, Any]]) -> None:
                 value += 1
                 one.hear([message(*place, value)], now)
                 oracle.known[place], oracle.heard = value, now
+                oracle.came.append((now, *place))
         else:
             now += what
             taken = one.take(now)
