@@ -32,20 +32,11 @@ class Meters:
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self.model_version = Gauge(
-            "millrace_model_version", "Snapshot that answers", ("application",), registry=self.registry
-        )
-        self.snapshot_age = Gauge(
-            "millrace_snapshot_age_seconds",
-            "Age of the snapshot that answers",
-            ("application",),
-            registry=self.registry,
-        )
-        self.snapshot_bytes = Gauge(
-            "millrace_snapshot_bytes",
+        self.model_version = self._gauge("model_version", "Snapshot that answers")
+        self.snapshot_age = self._gauge("snapshot_age_seconds", "Age of the snapshot that answers")
+        self.snapshot_bytes = self._gauge(
+            "snapshot_bytes",
             "Size of the snapshot that answers: all models of the roster, their scores, what is awaited",
-            ("application",),
-            registry=self.registry,
         )
         self.refused_snapshots = Counter(
             "millrace_refused_snapshots_total",
@@ -63,6 +54,10 @@ class Meters:
         self.dependency_up = Gauge(
             "millrace_dependency_up", "1 where a dependency answers", ("name",), registry=self.registry
         )
+
+    def _gauge(self, name: str, help_: str) -> Gauge:
+        """One value per application."""
+        return Gauge(f"millrace_{name}", help_, ("application",), registry=self.registry)
 
     def text(self) -> bytes:
         """All of it in Prometheus's text format."""

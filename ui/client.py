@@ -150,6 +150,21 @@ class Live(msgspec.Struct, frozen=True, kw_only=True):
     run_url: str | None = None
     error: str | None = None
     heartbeat: datetime | None = None
+    training: bool | None = None
+    """Whether the learner is asked to take events; `state` says what it does."""
+    resetting: int | None = None
+    """The version that it is asked to go back to, until it has answered."""
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """A version that a learner can go back to."""
+
+    version: int
+    created: datetime
+    model: str | None = None
+    taught: int | None = None
+    scores: dict[str, float | None] = {}
+    places: list[str] = []
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):
@@ -230,6 +245,10 @@ class _Predictions(msgspec.Struct):
     predictions: list[Recent]
 
 
+class _Versions(msgspec.Struct):
+    versions: list[Version]
+
+
 class _Schema(msgspec.Struct):
     tables: list[Table]
 
@@ -272,6 +291,18 @@ class Client:
         """The newest answers, newest first; with `judged`, the newest whose label has become known."""
         path = f"/api/v1/incremental/{application}/predictions"
         return self._get(path, _Predictions, limit=limit, judged=int(judged)).predictions
+
+    def versions(self, application: str) -> list[Version]:
+        """What the learner can go back to, newest first."""
+        return self._get(f"/api/v1/incremental/{application}/versions", _Versions).versions
+
+    def train(self, application: str, on: bool) -> None:
+        """Asks the learner to rest, or to go on."""
+        self._call("PUT", f"/api/v1/incremental/{application}/training", attempts=ATTEMPTS, json={"on": on})
+
+    def reset(self, application: str, version: int) -> None:
+        """Asks the learner to go back to a version."""
+        self._call("POST", f"/api/v1/incremental/{application}/reset", json={"version": version})
 
     def schema(self, application: str) -> list[Table]:
         """The tables that an application's queries may name."""

@@ -18,7 +18,7 @@ from typing import Any, Final, Generic, TypeVar
 import streamlit as st
 
 from core.settings import settings
-from ui.client import ApiError, Client, Live, Point, Recent, Status, Table
+from ui.client import ApiError, Client, Live, Point, Recent, Status, Table, Version
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -98,6 +98,17 @@ def _schema(application: str) -> list[Table]:
     return client().schema(application)
 
 
+@st.cache_data(ttl=5, max_entries=16, show_spinner=False)
+def _versions(application: str) -> list[Version]:
+    return client().versions(application)
+
+
+def forget() -> None:
+    """What was asked of a learner a moment ago shows at once: its latest answers are asked for anew."""
+    _live.clear()
+    _versions.clear()
+
+
 def status() -> Reading[Status]:
     """The state of every application and part."""
     return _read(_status)
@@ -116,6 +127,11 @@ def history(application: str, points: int = HISTORY_POINTS) -> Reading[list[Poin
 def predictions(application: str, limit: int, judged: bool = False) -> Reading[list[Recent]]:
     """The newest answers, newest first; with `judged`, the newest whose label has become known."""
     return _read(_predictions, application, limit, judged)
+
+
+def versions(application: str) -> Reading[list[Version]]:
+    """What the learner can go back to, newest first."""
+    return _read(_versions, application)
 
 
 def schema(application: str) -> Reading[list[Table]]:

@@ -14,6 +14,8 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
     [
         (LearnerState.LIVE, 1, LearnerState.LIVE),
         (LearnerState.LIVE, 16, LearnerState.LOST),
+        (LearnerState.PAUSED, 1, LearnerState.PAUSED),
+        (LearnerState.PAUSED, 16, LearnerState.LOST),
         (LearnerState.STARTING, 16, LearnerState.LOST),
         (LearnerState.FINISHED, 9999, LearnerState.FINISHED),
         (LearnerState.FAILED, 9999, LearnerState.FAILED),

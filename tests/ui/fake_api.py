@@ -32,6 +32,8 @@ class FakeApi(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
         self.mode = mode
         self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.control: dict[str, dict[str, Any]] = {}
+        """What reports say otherwise than usual, by application."""
 
     @property
     def url(self) -> str:
@@ -52,6 +54,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.asked.append((self.path, body))
         self._answer(*self._post(self.path, body))
 
+    def do_PUT(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.server.asked.append((self.path, body))
+        if self.server.mode == "refusing":
+            self._answer(503, data.problem(503, "Redis is away"))
+            return
+        name = self.path.split("/")[-2]
+        self.server.control[name] = self.server.control.get(name, {}) | {"training": body["on"]}
+        self._answer(200, {"application": name})
+
     def _get(self, parts: list[str], asks: dict[str, int]) -> tuple[int, dict[str, Any]]:
         mode = self.server.mode
         if mode == "error":
@@ -63,7 +75,11 @@ class _Handler(BaseHTTPRequestHandler):
             case ["status"]:
                 return 200, data.empty_status() if empty else data.status()
             case ["incremental", name]:
-                return 200, (data.empty_report if empty else data.report)(APPLICATIONS[name])
+                report = (data.empty_report if empty else data.report)(APPLICATIONS[name])
+                return 200, report | self.server.control.get(name, {})
+            case ["incremental", name, "versions"]:
+                found = [] if empty else data.versions(APPLICATIONS[name])
+                return 200, {"application": name, "versions": found}
             case ["incremental", name, "history"]:
                 return 200, {
                     "points": [] if empty else data.history(APPLICATIONS[name], asks.get("points", 400))
@@ -79,6 +95,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _post(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         if self.server.mode == "error":
             return 500, data.problem(500, "the cache does not answer")
+        if path.endswith("/reset"):
+            name = path.split("/")[-2]
+            self.server.control[name] = {"resetting": body["version"]}
+            return 200, {"application": name}
         application = APPLICATIONS[body["application"]]
         if path.endswith("/query"):
             return data.query(application, body["sql"])

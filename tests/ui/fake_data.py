@@ -176,7 +176,33 @@ def report(application: Application) -> dict[str, Any]:
         "run_url": "http://127.0.0.1:15000/#/experiments/1/runs/0f3c9a7e51d24bb8",
         "error": "",
         "heartbeat": datetime.now(UTC).isoformat(),
+        "training": True,
+        "resetting": None,
     }
+
+
+def versions(application: Application) -> list[dict[str, Any]]:
+    now = datetime.now(UTC)
+    return [
+        {
+            "version": version,
+            "created": (now - timedelta(minutes=ago)).isoformat(),
+            "model": application.online[0],
+            "asked": 20 * version,
+            "taught": 19 * version,
+            "clock": None,
+            "scores": scores(application, 19 * version),
+            "bytes": 250_000,
+            "places": places,
+            "run_id": "0f3c9a7e51d24bb8",
+            "run_url": None,
+        }
+        for version, ago, places in (
+            (1180, 4, ["mlflow", "redis"]),
+            (980, 14, ["mlflow", "redis"]),
+            (780, 24, ["mlflow"]),
+        )
+    ]
 
 
 def _calibration() -> list[tuple[float, float, int]]:

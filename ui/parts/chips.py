@@ -9,6 +9,7 @@ from core.records import LearnerState
 _CHIPS: Final[dict[str, tuple[str, str, str]]] = {
     LearnerState.LIVE: ("blue", "sensors", "Live"),
     LearnerState.STARTING: ("gray", "hourglass_empty", "Starting"),
+    LearnerState.PAUSED: ("gray", "pause_circle", "Paused"),
     LearnerState.FINISHED: ("gray", "stop_circle", "Finished"),
     LearnerState.FAILED: ("red", "error", "Failed"),
     LearnerState.LOST: ("orange", "signal_disconnected", "Lost"),

@@ -12,13 +12,14 @@ from core.records import Segment
 from ui import formats, reads
 from ui.client import Live
 from ui.figures import calibration, matrix, residuals, scores, segments
-from ui.parts import answers, chart, kpis, leaderboard, outlook, scorecard, trouble
+from ui.parts import answers, chart, kpis, leaderboard, outlook, scorecard, training, trouble
 
 PAIRS_LIMIT = 200
 
 
 def show(application: Application) -> None:
     """The panels, each on its own clock."""
+    _training(application)
     _numbers(application)
     _scores(application)
     with st.container(border=True):
@@ -32,6 +33,13 @@ def show(application: Application) -> None:
     with st.container(border=True):
         st.subheader("All scores", anchor=False)
         _scorecard(application)
+
+
+@st.fragment(run_every=2)
+def _training(application: Application) -> None:
+    report = reads.live(application.name).value
+    if report is not None and report.training is not None:
+        training.draw(application, report)
 
 
 @st.fragment(run_every=2)
