@@ -103,6 +103,8 @@ class Standing(msgspec.Struct, kw_only=True):
     report: list[ClassScores] = []
     """Per class, at the served threshold."""
     by_delay: list[DelayScores] = []
+    estimated: dict[str, Estimate] = {}
+    """Metric id -> what the answers that still wait for their label are expected to score."""
 
 
 class LearnerState(StrEnum):
@@ -158,6 +160,12 @@ class LearnerReport(msgspec.Struct, kw_only=True):
     """The champion was chosen by hand: no promotion by rule."""
     promotions: list[Promotion] = []
     """The latest ones, newest last."""
+    estimated: dict[str, Estimate] = {}
+    """Metric id -> the champion's estimated quality, before labels come."""
+    drift: list[DriftEvent] = []
+    """The latest ones, newest last."""
+    drifts: dict[str, int] = {}
+    """How many there were so far, of "error" and of "input"."""
     without_features: int = 0
     """Events that were asked about before their windowed features came."""
     reset: str = ""
@@ -171,6 +179,8 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     profile: dict[str, float]
     """Mean of each input in its own unit."""
+    top: dict[str, list[tuple[str, int]]] = {}
+    """Categorical field -> the values that its entities' recent events show most, with their counts."""
 
 
 class TableFigures(msgspec.Struct, frozen=True, kw_only=True):

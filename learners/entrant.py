@@ -22,7 +22,8 @@ from core.metrics import rolling
 from core.records import Segment
 from learners import scores as scoring
 from learners.awaiting import Awaiting, Growing
-from learners.lessons import Floats, Ints, Lessons, Objects, Reader, label_value, with_features
+from learners.estimated import Estimated
+from learners.lessons import Floats, Ints, Lessons, Objects, Rows, label_value, with_features
 from models.base import ColumnarModel, OnlineModel, Row, Segmenting, SegmentingColumns, Settled
 from models.roster import build, columnar, restore
 
@@ -42,6 +43,14 @@ class Kept(NamedTuple):
     served: Floats
 
 
+class Saved(NamedTuple):
+    """An entrant as bytes."""
+
+    model: bytes
+    scores: bytes
+    estimated: bytes
+
+
 class Entrant:
     """A model, its scores, and its view of the events that wait, row by row as `Awaiting` has them."""
 
@@ -49,50 +58,51 @@ class Entrant:
         self,
         application: Application,
         name: str,
-        reader: Reader,
-        model: bytes | None = None,
-        scores: bytes | None = None,
+        saved: Saved | None = None,
         share: float = 1.0,
     ) -> None:
-        """`model` and `scores` go on from their bytes; raises BadModel or msgspec.MsgspecError on others'."""
+        """Fresh, or as it was `saved`: then raises BadModel, BadScores or BadEstimates on others' bytes."""
         self.application = application
         self.name = name
         self.share = share
-        one_by_one = build(application, name) if model is None else restore(application, name, model)
+        one_by_one = build(application, name) if saved is None else restore(application, name, saved.model)
         compiled = columnar(name, one_by_one.to_bytes())
         self.model: OnlineModel | ColumnarModel = compiled or one_by_one
-        self.scores = scoring.build(application) if scores is None else scoring.restore(application, scores)
+        self.scores = scoring.build(application)
+        self.estimated = Estimated(application)
+        if saved is not None:
+            self.scores = scoring.restore(application, saved.scores)
+            self.estimated = Estimated.from_bytes(saved.estimated, application)
         self.failures = 0
         self.last_error = ""
         self._spent: deque[tuple[int, float]] = deque(maxlen=RECENT_STEPS)
         self._compiled = compiled
         self._one_by_one = cast(Any, one_by_one)
-        self._reader = reader
         self._views: Growing | None = None
         self._answers = Growing(np.float64, nan)
         self._served = Growing(np.float64, nan)
         self._mine = Growing(np.bool_, False)
 
-    def see(self, lessons: Lessons, first: int, told: Kept | None = None) -> None:
+    def see(self, lessons: Lessons, rows: Rows, first: int, told: Kept | None = None) -> None:
         """Takes in events that wait from row `first` on; `told`: what it answered them in a former life."""
         nothing = np.full(len(lessons), nan)
         self._answers.put(first, nothing if told is None else told.answers)
         self._served.put(first, nothing if told is None else told.served)
         mine = sampled(lessons, self.share)
         self._mine.put(first, mine)
-        views = self._view(lessons, mine)
+        views = self._view(lessons, rows, mine)
         if self._views is None:
             self._views = Growing(views.dtype, None if views.dtype == object else 0, views.shape[1:])
         self._views.put(first, views)
 
-    def _view(self, lessons: Lessons, mine: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
+    def _view(self, lessons: Lessons, rows: Rows, mine: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
         """What the model reads of each event: codes, or rows; of none that is not its own to take."""
         if self._compiled is not None:
             return self._compiled.encode(with_features(self.application, lessons))
-        rows: Objects = np.empty(len(lessons), dtype=object)
+        views: Objects = np.empty(len(lessons), dtype=object)
         for n in np.flatnonzero(mine).tolist():
-            rows[n] = self._reader.row(lessons.payload[n], lessons.windowed[n])
-        return rows
+            views[n] = rows[n]
+        return views
 
     def follow(self, awaiting: Awaiting, order: Ints) -> None:
         """Asks and teaches in the order of `Awaiting.steps`, then scores what was taught."""
@@ -108,11 +118,15 @@ class Entrant:
         else:
             settled = self._one_at_a_time(self._views.all, awaiting, order, answers)
         asked = order[order >= 0]
+        endless = asked[np.isinf(answers[asked])]
+        if len(endless):
+            answers[endless] = nan
+            self._failed(f"{len(endless)} answers", ValueError("infinite"))
         if isinstance(self.application.task, Regression):
             answers[asked] = np.maximum(answers[asked], self.application.task.floor)
-        self.scores.follow(
-            answers, awaiting.truth, order, self._served.all[:size], awaiting.time, awaiting.due
-        )
+        told = answers, awaiting.truth, order, self._served.all[:size], awaiting.time, awaiting.due
+        self.scores.follow(*told)
+        self.estimated.follow(*told)
         if settled:
             times = [int(awaiting.due[row]) for row, _ in settled]
             self.scores.settle([one for _, one in settled], times)
@@ -134,6 +148,7 @@ class Entrant:
             self._compiled.follow(codes, awaiting.truth, order, answers)
         except Exception as error:  # noqa: BLE001 - whatever a model raises, the stream goes on
             self._failed(f"{len(order)} steps", error)
+            return []  # what it says it settled may be of the batch before
         if not isinstance(self._compiled, SegmentingColumns):
             return []
         return list(zip(self._compiled.settled_rows, self._compiled.settled, strict=True))
@@ -176,6 +191,10 @@ class Entrant:
     def rolling_score(self) -> float | None:
         """The rolling score by which models are compared; None while it has none."""
         return self.scores.values()[rolling(self.application.task).id]
+
+    def saved(self) -> Saved:
+        """All that it knows, but for what waits."""
+        return Saved(self.model.to_bytes(), self.scores.to_bytes(), self.estimated.to_bytes())
 
     def tidy(self, kept: Ints) -> None:
         """Throws out all rows but these, as `Awaiting.tidy` did."""

@@ -21,11 +21,12 @@ import structlog
 
 from core.declaration import Application, Clustering
 from core.metrics import rolling
-from core.records import Promotion, Segment
+from core.records import DriftEvent, Promotion, Segment
 from learners.awaiting import BEGINNING, Awaiting, bare
 from learners.contest import Contest, Form
 from learners.entrant import Entrant, Kept
-from learners.lessons import Floats, Ints, Lessons, Objects, Reader
+from learners.lessons import Floats, Ints, Lessons, Objects, Reader, Rows
+from learners.watch import Watch
 from models.roster import is_heavy, is_naive
 
 log = structlog.get_logger("millrace.learner")
@@ -47,6 +48,7 @@ class Step(NamedTuple):
     """The threshold of each answer; NaN where there is none."""
     judged: Judged
     promotion: Promotion | None
+    drift: list[DriftEvent]
 
 
 class Judged(NamedTuple):
@@ -73,6 +75,7 @@ class Learner:
         self.entrants = dict(entrants)
         self.contest = contest
         self.awaiting = Awaiting()
+        self.watch = Watch(application)
         self.next_offsets: dict[int, int] = {}
         """Partition -> the offset after the last event that was asked about, or was a repeat."""
         self.asked = 0
@@ -97,8 +100,7 @@ class Learner:
         """One that has learned nothing: every model that the application declares, the first as champion."""
         reader = Reader(application)
         entrants = {
-            name: Entrant(application, name, reader, share=share_of(name, heavy_share))
-            for name in application.online
+            name: Entrant(application, name, share=share_of(name, heavy_share)) for name in application.online
         }
         return cls(application, entrants, reader, Contest(application.online[0]))
 
@@ -149,18 +151,25 @@ class Learner:
         new = np.arange(first, first + len(lessons))
         told, taught = champion.told(new), ~order[order < 0]
         judged = self._judged(champion, taught)
+        drift = self._look(lessons, taught)
         self.awaiting.done(taught)
         reviewed = self.taught // REVIEW_LABELS
         self.taught += len(taught)
         promotion = self._review() if self.taught // REVIEW_LABELS > reviewed else None
-        return Step(lessons, champion.name, told.answers, told.served, judged, promotion)
+        return Step(lessons, champion.name, told.answers, told.served, judged, promotion, drift)
 
     def _wait(self, lessons: Lessons) -> int:
         first = self.awaiting.add(lessons)
         self.without_features += int(bare(lessons).sum())
+        rows = Rows(self.reader, lessons)
         for entrant in self.entrants.values():
-            entrant.see(lessons, first)
+            entrant.see(lessons, rows, first)
         return first
+
+    def _look(self, lessons: Lessons, taught: Ints) -> list[DriftEvent]:
+        one = self.awaiting
+        told = self.entrants[self.watch.model].told(taught)
+        return self.watch.look(lessons, told.answers, one.truth[taught], one.due[taught])
 
     def _judged(self, champion: Entrant, rows: Ints) -> Judged:
         one, told = self.awaiting, champion.told(rows)
@@ -225,10 +234,10 @@ class Learner:
             waited = self.answered[partition]
             places, _ = waited.find(again.offset)
             again.windowed[waited.bare[places]] = np.nan
-            first = self.awaiting.add(again)
+            first, rows = self.awaiting.add(again), Rows(self.reader, again)
             for name, entrant in self.entrants.items():
                 told = waited.told.get(name)
-                entrant.see(again, first, told and Kept(*(one[places] for one in told)))
+                entrant.see(again, rows, first, told and Kept(*(one[places] for one in told)))
             self.answered[partition] = waited.without(places)
 
     def taken_back(self) -> int:

@@ -115,7 +115,7 @@ class Reader:
             for path, leaf in leaves(application)
             if path != application.label and isinstance(leaf, Number | Flag | Category | Entity | EventTime)
         ]
-        self._features = len(features(application))
+        self._features = [one.name for one in features(application)]
         self._delay = _delay(application)
 
     def lessons(self, partitions: Ints, offsets: Ints, sent: Ints, payloads: Sequence[bytes]) -> Lessons:
@@ -151,7 +151,7 @@ class Reader:
             truth=_truths(application, table),
             sent=sent,
             payload=_objects(payloads),
-            windowed=np.full((len(time), self._features), np.nan),
+            windowed=np.full((len(time), len(self._features)), np.nan),
             columns={path: _column(leaf, _leaf(table, path)) for path, leaf in self._leaves},
         )
 
@@ -169,9 +169,25 @@ class Reader:
 
     def row(self, payload: bytes, windowed: Floats) -> Row:
         """The event in a message as a model sees it that takes one row at a time."""
-        named = zip(features(self.application), windowed.tolist(), strict=True)
-        known = {one.name: None if value != value else value for one, value in named}
-        return row(self.application, self.event(payload), known)
+        x = row(self.application, self.event(payload))
+        for name, value in zip(self._features, windowed.tolist(), strict=True):
+            x[name] = None if value != value else value
+        return x
+
+
+class Rows:
+    """Events as models see them that take one row at a time; each is made when it is first asked for."""
+
+    def __init__(self, reader: Reader, lessons: Lessons) -> None:
+        self._reader = reader
+        self._lessons = lessons
+        self._made: dict[int, Row] = {}
+
+    def __getitem__(self, n: int) -> Row:
+        made = self._made.get(n)
+        if made is None:
+            made = self._made[n] = self._reader.row(self._lessons.payload[n], self._lessons.windowed[n])
+        return made
 
 
 def label_value(application: Application, truth: float) -> bool | int | float | None:
@@ -200,7 +216,7 @@ def json_lines(payloads: Sequence[bytes]) -> bytes:
     Arrow's reader passes over blank lines, and a lone `null` ends the process (pyarrow 25). It does not look
     into texts, and what it lets through must be JSON to those who decode one message.
     """
-    if not all([one[:1] == b"{" and one[-1:] == b"}" for one in payloads]):
+    if not all(one[:1] == b"{" and one[-1:] == b"}" for one in payloads):
         raise ValueError("not a JSON object")
     lines = b"\n".join(payloads)
     if not lines.isascii():

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import numpy as np
 import structlog
 
@@ -89,7 +90,7 @@ class Loop:
         self._tracker = tracker
         self._answers = Answers(learner.application, producer, publisher)
         self._merge = Merge(start.begin, options.idle_seconds, now)
-        self._room = Remembered(learner.application, features_seconds, now)
+        self._room = Remembered(learner.application, features_seconds)
         self._partitions = list(start.begin)
         self._again = dict(start.again)
         self._taking_back = True
@@ -216,7 +217,7 @@ class Loop:
             if self._taking_back and before.any():
                 waited, without = self._learner.waited(lessons.take(np.flatnonzero(before)))
                 until = self._room.deadlines(waited, now, int(time.time() * MICROSECONDS))
-                self._room.add(waited, np.where(without, now, until))
+                self._room.add(waited, np.where(without, now, until), now)
         for message in messages:
             self._read_again(message.partition(), message.offset() + 1)
 
@@ -256,10 +257,14 @@ class Loop:
         merged = self._merge.take(now, CHUNK) if len(self._room) < FULL else None
         if merged is not None and len(merged):
             until = self._room.deadlines(merged, now, int(time.time() * MICROSECONDS))
-            self._room.add(merged, until)
+            self._room.add(merged, until, now)
         lessons = self._room.take(now)
         if lessons is not None:
             step = self._learner.step(lessons)
+            for one in step.drift:
+                log.warning("drift", **msgspec.to_builtins(one))
+            if step.promotion:
+                log.info("promotion", **msgspec.to_builtins(step.promotion))
             self._answers.tell(step, self._learner.reader)
         self._answers.check()
         self._tick(time.monotonic())

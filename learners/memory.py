@@ -17,10 +17,13 @@ from core.records import Promotion
 from core.snapshots import Header, Payload, schema_hash
 from learners.awaiting import Awaiting
 from learners.contest import Contest
-from learners.entrant import Entrant, Kept
+from learners.drift import BadDrift
+from learners.entrant import Entrant, Kept, Saved
+from learners.estimated import BadEstimates
 from learners.learner import Answered, Learner, microseconds_of, share_of
 from learners.lessons import Reader
 from learners.scores import BadScores
+from learners.watch import Watch
 from models.base import BadModel
 
 log = structlog.get_logger("millrace.learner")
@@ -38,8 +41,10 @@ class _Waiting(msgspec.Struct, array_like=True):
     served: dict[str, bytes]
 
 
-class _State(msgspec.Struct, array_like=True, tag="loop.2"):
+class _State(msgspec.Struct, array_like=True, tag="loop.3"):
     scores: dict[str, bytes]
+    estimated: dict[str, bytes]
+    watch: bytes
     failures: dict[str, int]
     marks: dict[int, dict[int, int]]
     sent: dict[int, int]
@@ -78,9 +83,12 @@ def snapshot(learner: Learner, created: datetime, run_id: str) -> tuple[Header, 
 def _packed(learner: Learner) -> bytes:
     state = _State(
         scores={name: one.scores.to_bytes() for name, one in learner.entrants.items()},
+        estimated={name: one.estimated.to_bytes() for name, one in learner.entrants.items()},
+        watch=learner.watch.to_bytes(),
         failures={name: one.failures for name, one in learner.entrants.items()},
-        marks=learner.marks,
-        sent=learner.sent,
+        # Sorted: which partition came first depends on the batches, and is no part of the state.
+        marks={p: dict(sorted(marks.items())) for p, marks in sorted(learner.marks.items())},
+        sent=dict(sorted(learner.sent.items())),
         waiting_since_ms=learner.awaiting.since_ms(),
         waiting={
             partition: _Waiting(
@@ -108,10 +116,13 @@ def resumed(application: Application, header: Header, payload: Payload, heavy_sh
     """
     state = msgspec.msgpack.decode(zlib.decompress(payload.loop), type=_State)
     reader = Reader(application)
-    entrants = {
-        name: _entrant(application, name, reader, header, payload, state, heavy_share)
-        for name in application.online
-    }
+    entrants, same = {}, set[str]()
+    for name in application.online:
+        share = share_of(name, heavy_share)
+        found = _going_on(application, name, header, payload, state, share)
+        entrants[name] = found or Entrant(application, name, share=share)
+        if found:
+            same.add(name)
     contest = Contest(header.model, state.pinned, state.promotions)
     learner = Learner(application, entrants, reader, contest)
     learner.awaiting = Awaiting(microseconds_of(header.clock))
@@ -120,35 +131,49 @@ def resumed(application: Application, header: Header, payload: Payload, heavy_sh
     learner.repeats, learner.passed_over = state.repeats, state.passed_over
     learner.without_features = state.without_features
     learner.reset = header.reset
+    learner.watch = _watch(application, state.watch)
     learner.marks, learner.sent = state.marks, state.sent
     learner.waiting_since_ms = state.waiting_since_ms
     learner.answered = {
-        partition: _answered(waited, state.scores.keys() & entrants.keys())
+        # What another version of a model answered is not for the scores of this one.
+        partition: _answered(waited, same)
         for partition, waited in state.waiting.items()
     }
     return learner
 
 
-def _entrant(
+def _going_on(
     application: Application,
     name: str,
-    reader: Reader,
     header: Header,
     payload: Payload,
     state: _State,
-    heavy_share: float,
-) -> Entrant:
-    share = share_of(name, heavy_share)
+    share: float,
+) -> Entrant | None:
+    """The model as it was; None when a challenger can't go on."""
     try:
-        model, scores = payload.models[name], state.scores[name]
-        made = Entrant(application, name, reader, model, scores, share)
-        made.failures = state.failures.get(name, 0)
-        return made
-    except (KeyError, BadModel, BadScores) as error:
+        made = Entrant(
+            application,
+            name,
+            Saved(payload.models[name], state.scores[name], state.estimated[name]),
+            share,
+        )
+    except (KeyError, BadModel, BadScores, BadEstimates) as error:
         if name == header.model:
             raise BadModel(f"the champion {name!r} can't go on: {error}") from None
         log.warning("a model begins anew", model=name, reason=str(error))
-        return Entrant(application, name, reader, share=share)
+        return None
+    made.failures = state.failures.get(name, 0)
+    return made
+
+
+def _watch(application: Application, data: bytes) -> Watch:
+    """The detectors as they were; fresh ones when the declaration has changed what they watch."""
+    try:
+        return Watch.from_bytes(data, application)
+    except BadDrift as error:
+        log.warning("drift is watched anew", reason=str(error))
+        return Watch(application)
 
 
 def _answered(waited: _Waiting, models: set[str]) -> Answered:

@@ -21,7 +21,7 @@ from core.connect.redis import client
 from core.declaration import Application
 from core.records import LearnerReport, LearnerState
 from core.settings import Settings
-from learners.life import Life
+from learners.life import Life, warm_up
 from learners.loop import Loop
 from learners.publish import Publisher, wait_for
 from learners.source import LostOffsets, Source, Stopped
@@ -72,6 +72,7 @@ def _learn(
     def waiting(why: str) -> None:
         publisher.offer_report(_early(application, LearnerState.STARTING, why))
 
+    warm_up(application, options)
     with _source(options, application) as source:
         loop = life.begin(source, stop, waiting)
         try:

@@ -5,14 +5,17 @@
 
 The job `features` is a second or more behind the check. An event of now is waited for `wait_seconds`: an
 answer that comes late is worth less than one that knows less. An event of long ago, as in a history, has
-time: it waits as long as features keep coming.
+time: it waits as long as features keep coming, unless they went past it a good while ago: one row that was
+lost must not hold back all that follows.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.json
 
@@ -24,8 +27,12 @@ from learners.lessons import MICROSECONDS, Floats, Ints, Lessons, json_lines
 URGENT_S = 30
 """An event is of now when it happened at most so long ago when it came."""
 
-PATIENCE_S = 60.0
-"""How long an event of long ago waits after anything was heard of features."""
+PATIENCE_S = 120.0
+"""How long events of long ago wait when nothing is heard of features, for the job may be starting; and one of
+them when the features of later ones have come."""
+
+TRAIL_S = 1.0
+"""How exactly it is remembered when features had come how far."""
 
 MOST = 100_000
 """Rows of features that are kept for events that have not come."""
@@ -37,7 +44,7 @@ _ROOM = 2**44
 class Remembered:
     """The waiting room of one application; times are seconds of a clock that never goes back."""
 
-    def __init__(self, application: Application, wait_seconds: float, now: float) -> None:
+    def __init__(self, application: Application, wait_seconds: float) -> None:
         """`wait_seconds` 0 means that nothing is waited for."""
         self._schema = pa.schema(
             [
@@ -48,7 +55,16 @@ class Remembered:
         )
         self.used = bool(features(application)) and wait_seconds > 0
         self._wait = wait_seconds
-        self._heard = now
+        self._silent_since = 0.0
+        """Since when events have waited and nothing was heard."""
+        self._deaf = False
+        """Whether that was too long: nothing is waited for until something is heard again."""
+        self._reached: dict[int, int] = {}
+        """Source partition -> the highest offset whose features came."""
+        self._trail: deque[tuple[float, dict[int, int]]] = deque()
+        """What was reached when, for as long as patience lasts."""
+        self._settled: dict[int, int] = {}
+        """What was reached before that: below it nothing more is waited for."""
         self._keys: Ints = np.empty(0, dtype=np.int64)
         self._values: Floats = np.empty((0, len(features(application))))
         self._room: Lessons | None = None
@@ -65,7 +81,7 @@ class Remembered:
 
     def hear(self, payloads: Sequence[bytes], now: float) -> None:
         """Messages of the topic `features`; the newest of an event counts. Raises ValueError on others."""
-        self._heard = now
+        self._silent_since, self._deaf = now, False
         lines = json_lines(payloads)
         try:
             table = pa.json.read_json(
@@ -81,13 +97,22 @@ class Remembered:
             if table[name].null_count:
                 raise ValueError(f"a message of features has no {name!r}")
         columns = [np.asarray(table[name].to_numpy()) for name in self._schema.names]
-        keys = np.concatenate([self._keys, identity(*(one.astype(np.int64) for one in columns[:2]))])
+        partitions, offsets = (one.astype(np.int64) for one in columns[:2])
+        self._note(partitions, offsets, now)
+        keys = np.concatenate([self._keys, identity(partitions, offsets)])
         values = np.concatenate([self._values, np.stack(columns[2:], axis=1).astype(np.float64)])
         order = np.argsort(keys, kind="stable")
         newest = order[np.append(np.diff(keys[order]) > 0, True)]
         if len(newest) > MOST:
             newest = newest[np.sort(np.argsort(keys[newest] % _ROOM)[-MOST:])]
         self._keys, self._values = keys[newest], values[newest]
+
+    def _note(self, partitions: Ints, offsets: Ints, now: float) -> None:
+        for partition in np.unique(partitions).tolist():
+            highest = int(offsets[partitions == partition].max())
+            self._reached[partition] = max(highest, self._reached.get(partition, 0))
+        if not self._trail or now - self._trail[-1][0] >= TRAIL_S:
+            self._trail.append((now, dict(self._reached)))
 
     def deadlines(self, lessons: Lessons, now: float, wall_us: int) -> Floats:
         """Until when each event waits; `wall_us`: the time of day, microseconds since 1970."""
@@ -96,16 +121,18 @@ class Remembered:
         urgent = wall_us - lessons.time <= URGENT_S * MICROSECONDS
         return np.where(urgent, now + self._wait, np.inf)
 
-    def add(self, lessons: Lessons, until: Floats) -> None:
+    def add(self, lessons: Lessons, until: Floats, now: float) -> None:
         """Events in the order in which they leave, and until when each waits (see `deadlines`)."""
-        if self._room is not None:
+        if self._room is None:
+            self._silent_since = now
+        else:
             lessons = Lessons.joined([self._room, lessons])
             until = np.concatenate([self._until, until])
         self._room, self._until = lessons, until
 
     def rest(self, seconds: float) -> None:
         """So long nothing was fetched: nobody has waited for that."""
-        self._heard += seconds
+        self._silent_since += seconds
         self._until = self._until + seconds
 
     def take(self, now: float) -> Lessons | None:
@@ -118,8 +145,7 @@ class Remembered:
         found = np.zeros(len(keys), dtype=np.bool_)
         if len(self._keys):
             found = self._keys[places] == keys
-        given_up = now - self._heard >= PATIENCE_S
-        ready = found | (self._until <= now) | (np.isinf(self._until) & given_up)
+        ready = found | (self._until <= now) | (np.isinf(self._until) & self._given_up(room, now))
         free = len(ready) if ready.all() else int(np.argmin(ready))
         if not free:
             return None
@@ -133,6 +159,16 @@ class Remembered:
         rest[places[mine]] = False
         self._keys, self._values = self._keys[rest], self._values[rest]
         return lessons
+
+    def _given_up(self, room: Lessons, now: float) -> npt.NDArray[np.bool_]:
+        """Whose features are not waited for any more, however long ago the event was."""
+        while self._trail and now - self._trail[0][0] >= PATIENCE_S:
+            _, self._settled = self._trail.popleft()
+        self._deaf |= now - self._silent_since >= PATIENCE_S
+        passed = np.full(len(room), self._deaf)
+        for partition, offset in self._settled.items():
+            passed |= (room.source_partition == partition) & (room.source_offset < offset)
+        return passed
 
 
 def identity(partitions: Ints, offsets: Ints) -> Ints:

@@ -37,6 +37,9 @@ def report(learner: Learner, state: LearnerState, version: int, sizes: dict[str,
         models=[_standing(one, one is champion, sizes) for one in learner.entrants.values()],
         pinned=learner.contest.pinned,
         promotions=learner.contest.history,
+        estimated=champion.estimated.values(),
+        drift=learner.watch.events,
+        drifts=learner.watch.counts,
         without_features=learner.without_features,
         reset=learner.reset,
     )
@@ -58,6 +61,7 @@ def _standing(one: Entrant, champion: bool, sizes: dict[str, int]) -> Standing:
         calibration=one.scores.calibration,
         report=one.scores.report,
         by_delay=one.scores.by_delay,
+        estimated=one.estimated.values(),
     )
 
 
@@ -90,6 +94,7 @@ def tracked(learner: Learner, rate: float) -> dict[str, float | None]:
         "asked": float(learner.asked),
         "pending": float(len(learner.awaiting)),
         "rate": rate,
+        **{f"drift_{kind}": float(count) for kind, count in learner.watch.counts.items()},
     }
     others = {
         f"{name}/{metric}": value

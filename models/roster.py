@@ -11,13 +11,21 @@ from typing import Protocol, cast
 
 from core.declaration import Application
 from models.base import ColumnarModel, OnlineModel
+from models.by_task import ByTask
+from models.naive import OwnEstimate, Prior
+from models.one_segment import OneSegment
 from models.relative_least_squares import RelativeLeastSquares
+from models.river_clusters import Dbstream, RiverKMeans
 from models.session_kmeans import SessionKMeans
 from models.token_stack import TokenStack
 
 
 class Recipe(Protocol):
-    """A class of models that can be made for an application and brought back from bytes."""
+    """A class of models that can be made for an application and brought back from bytes.
+
+    One that takes fewer than about 5,000 events/s says so by an attribute `heavy = True`, and an answer that
+    costs nothing by `naive = True`.
+    """
 
     def build(self, application: Application) -> OnlineModel:
         """A fresh model for an application; raises ValueError when they don't fit."""
@@ -30,12 +38,28 @@ RECIPES: dict[str, Recipe] = {
     "token_stack": TokenStack,
     "relative_least_squares": RelativeLeastSquares,
     "session_kmeans": SessionKMeans,
+    "adaptive_random_forest": ByTask(
+        "adaptive_random_forest",
+        "models.adaptive_random_forest:ForestOfClasses",
+        "models.adaptive_random_forest:ForestOfNumbers",
+        heavy=True,
+    ),
+    "binned_linear": ByTask(
+        "binned_linear", "models.binned_linear:BinnedLogistic", "models.binned_linear:BinnedLinear"
+    ),
+    "prior": Prior,
+    "last_label": ByTask("last_label", "models.naive:LastClass", "models.naive:LastNumber", naive=True),
+    "own_estimate": OwnEstimate,
+    "dbstream": Dbstream,
+    "river_kmeans": RiverKMeans,
+    "one_segment": OneSegment,
 }
 
 
 COMPILED: dict[str, str] = {
     "token_stack": "models.compiled.token_stack:CompiledTokenStack",
     "relative_least_squares": "models.compiled.relative_least_squares:CompiledRelativeLeastSquares",
+    "session_kmeans": "models.compiled.session_kmeans:CompiledSessionKMeans",
 }
 """Recipe -> module:class of its compiled body. Imported when asked for: a compiler takes a second to load."""
 

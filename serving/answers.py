@@ -9,7 +9,16 @@ import msgspec
 from fastapi.responses import Response
 
 from core.control import Place
-from core.records import Answer, Promotion, Segment, Standing, UpkeepReport
+from core.records import (
+    Answer,
+    Contribution,
+    DriftEvent,
+    Estimate,
+    Promotion,
+    Segment,
+    Standing,
+    UpkeepReport,
+)
 from core.scenarios import Logged, Scenario
 from serving.features.report import Freshness
 
@@ -128,6 +137,9 @@ class LiveAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Every model of the roster, as declared: the leaderboard."""
     pinned: bool | None = None
     promotions: list[Promotion] | None = None
+    estimated: dict[str, Estimate] | None = None
+    drift: list[DriftEvent] | None = None
+    drifts: dict[str, int] | None = None
     without_features: int | None = None
     run_id: str | None = None
     run_url: str | None = None
@@ -192,6 +204,9 @@ class PredictAnswer(msgspec.Struct, frozen=True, kw_only=True):
     snapshot_age_s: float
     latency_ms: float
     segment: Segment | None
+    explanation: list[Contribution] | None
+    """What moved the answer away from the usual one, the largest effect first; null where it was not asked,
+    or where the model can't tell."""
     features: dict[str, float | int | None] | None
     """The windowed features that the model was given; null where nothing is remembered of the entity."""
     features_age_s: float | None

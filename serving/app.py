@@ -14,6 +14,7 @@ from core.connect import redis, supervisor
 from core.settings import Settings, SettingsError
 from serving import docs, openapi, problems
 from serving.collectors import FeatureCollector, UpkeepCollector
+from serving.learner_metrics import LearnerCollector
 from serving.live_models import LiveModels
 from serving.meters import Meters
 from serving.middleware import Envelope, is_loopback
@@ -69,7 +70,7 @@ def _services(settings: Settings) -> Services:
     }
     store = redis.client(settings.redis.url, timeout_seconds=1.0, retries=1)
     reports = Reports(store, lambda: live.away)
-    for collector in (FeatureCollector(reports), UpkeepCollector(reports)):
+    for collector in (FeatureCollector(reports), UpkeepCollector(reports), LearnerCollector(live, settings)):
         meters.registry.register(collector)
     return Services(
         settings=settings,

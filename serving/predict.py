@@ -17,9 +17,10 @@ import msgspec
 from core.applications import APPLICATIONS
 from core.declaration import Application, Clustering
 from core.features import as_of
-from core.records import LearnerReport, Segment
+from core.records import Contribution, LearnerReport, Segment
 from core.validation import AHEAD, Reason, explain, request_type
-from models import answer, row
+from models import OnlineModel, answer, row
+from models.base import Explaining, Row
 from serving.answers import PredictAnswer
 from serving.features.reader import Latest
 from serving.live_models import LiveModel, LiveModels
@@ -27,6 +28,9 @@ from serving.meters import Meters
 from serving.problems import FieldError, Problem, application_named
 
 RETRY_AFTER_S = 2
+
+LEADING = 12
+"""Contributions to an answer that are told."""
 
 
 class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -63,10 +67,11 @@ class Predictor:
         event = _completed(application, _decoded(self._events[application.name], request.event))
         return Asked(application, event, event[application.key], started)
 
-    def answer(self, asked: Asked, known: Latest | None) -> PredictAnswer:
+    def answer(self, asked: Asked, known: Latest | None, explained: bool = False) -> PredictAnswer:
         """The live model's answer; raises Problem (503).
 
-        known: what is remembered of the entity; models answer without it, if less well.
+        known: what is remembered of the entity; models answer without it, if less well. explained: tell as
+        well what moved the answer, where the model can.
         """
         application, event, started = asked.application, asked.event, asked.started
         live = self._trained(application)
@@ -90,6 +95,7 @@ class Predictor:
             snapshot_age_s=round(live.age_s(datetime.now(UTC)), 3),
             latency_ms=round(seconds * 1000, 3),
             segment=_segment(application, report, said.value),
+            explanation=_explanation(live.model, x) if explained else None,
             features=windowed,
             features_age_s=round(known.age_s(datetime.now(UTC)), 3) if known else None,
         )
@@ -152,6 +158,10 @@ def _completed(application: Application, event: msgspec.Struct) -> dict[str, Any
         setattr(event, application.identifier.name, str(uuid.uuid4()))
     complete: dict[str, Any] = msgspec.to_builtins(event)
     return complete
+
+
+def _explanation(model: OnlineModel, x: Row) -> list[Contribution] | None:
+    return model.explain_one(x)[:LEADING] if isinstance(model, Explaining) else None
 
 
 def _segment(application: Application, report: LearnerReport | None, value: float) -> Segment | None:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
 import structlog
 from hypothesis import settings
+
+from infra.local import compiled
+
+# Before any test imports what numba compiles: loops of an older state of the code must not run.
+os.environ.setdefault(compiled.SETTING, str(compiled.cache()))
 
 # A busy machine takes its time: how long one example takes is no property of what is tested.
 settings.register_profile("suite", deadline=None)

@@ -19,7 +19,7 @@ import httpx
 import msgspec
 import tenacity
 
-from core.records import Answer, Segment
+from core.records import Answer, DriftEvent, Estimate, Promotion, Segment, Standing
 
 T = TypeVar("T")
 
@@ -140,6 +140,12 @@ class Live(msgspec.Struct, frozen=True, kw_only=True):
     confusion: dict[str, int] | None = None
     calibration: list[tuple[float, float, int]] | None = None
     segments: list[Segment] | None = None
+    models: list[Standing] | None = None
+    pinned: bool | None = None
+    promotions: list[Promotion] | None = None
+    estimated: dict[str, Estimate] | None = None
+    drift: list[DriftEvent] | None = None
+    without_features: int | None = None
     run_id: str | None = None
     run_url: str | None = None
     error: str | None = None

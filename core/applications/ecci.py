@@ -131,7 +131,7 @@ ECCI = Application(
             ),
         ),
     ),
-    online=("session_kmeans",),
+    online=("session_kmeans", "river_kmeans", "dbstream", "one_segment"),
     queries=(
         Query("Sample data", "SELECT * FROM data ORDER BY timestamp DESC LIMIT 100"),
         Query(

@@ -89,7 +89,13 @@ ETA = Application(
         Window("driver_id", timedelta(hours=1), take=(Count(), Sum("estimated_distance_km"))),
         Window("driver_id", timedelta(hours=8), take=(Count(), Sum("estimated_distance_km"))),
     ),
-    online=("relative_least_squares",),
+    online=(
+        "relative_least_squares",
+        "adaptive_random_forest",
+        "binned_linear",
+        "own_estimate",
+        "last_label",
+    ),
     # Of someone who knows how trips are made but sees only the event: producers/eta.py, noise_floor.
     ceiling={"mae": 626.0, "rolling_mae": 626.0, "rmse": 891.0, "r2": 0.905},
     queries=(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.applications import APPLICATIONS
 from core.settings import Settings
-from infra.local import broker, flink, stores
+from infra.local import broker, compiled, flink, stores
 from infra.local.program import APP_PYTHON, REPO, Program
 
 
@@ -27,7 +27,8 @@ def programs(settings: Settings) -> list[Program]:
 
 def learner(application: str) -> Program:
     """One process per application: one never blocks another."""
-    return Program(f"learner-{application}", [str(APP_PYTHON), "-m", "learners", "run", application])
+    command = [str(APP_PYTHON), "-m", "learners", "run", application]
+    return Program(f"learner-{application}", command, env={compiled.SETTING: str(compiled.cache())})
 
 
 def producer(application: str) -> Program:

@@ -16,7 +16,7 @@ from functools import partial
 from core.applications import APPLICATIONS
 from core.connect.supervisor import parts
 from core.settings import Settings
-from infra.local import broker, flink, preflight, readiness, stores, supervise
+from infra.local import broker, compiled, flink, preflight, readiness, stores, supervise
 from infra.local.program import APP_PYTHON, FLINK_PYTHON, REPO, stop_order
 from infra.local.programs import programs
 from infra.local.supervise import StackError, log_file
@@ -28,6 +28,7 @@ POLL_SECONDS = 0.3
 
 
 History = dict[str, subprocess.Popen[str]]
+Compiling = subprocess.Popen[str] | None
 """The processes that produce each application's history."""
 
 
@@ -70,6 +71,7 @@ def _start(settings: Settings, steps: Steps) -> None:
     stores.prepare_mlflow(settings)
     flink.prepare(settings)
     supervise.launch(settings, programs(settings))
+    compiling = compiled.start()
     steps.done("configuration, supervisor", began)
 
     began = time.time()
@@ -81,16 +83,20 @@ def _start(settings: Settings, steps: Steps) -> None:
 
     history = _start_history(settings)
     try:
-        _start_the_rest(settings, steps, history, began)
+        _start_the_rest(settings, steps, history, compiling, began)
     finally:
         for process in history.values():
             process.terminate()  # ended by now, unless something failed
 
 
-def _start_the_rest(settings: Settings, steps: Steps, history: History, began: float) -> None:
+def _start_the_rest(
+    settings: Settings, steps: Steps, history: History, compiling: Compiling, began: float
+) -> None:
     """What needs the topics: jobs and learners first, since they take longest to have something to show."""
     learners = [f"learner-{name}" for name in APPLICATIONS]
-    supervise.start(settings, "flink-jobs", "latest-features", *learners)
+    supervise.start(settings, "flink-jobs", "latest-features")
+    _finish_compiling(steps, compiling, began)
+    supervise.start(settings, *learners)
     began_history = time.time()
     _wait(settings, steps, ["jobmanager", "taskmanager", "flink-jobs"], began)
     supervise.start(settings, "serving", "ui")
@@ -104,6 +110,16 @@ def _start_the_rest(settings: Settings, steps: Steps, history: History, began: f
         steps.done(f"{name}: first score from this stream", began)
     supervise.start(settings, "mlflow", "upkeep")
     _wait(settings, steps, ["ui", "mlflow"], began)
+
+
+def _finish_compiling(steps: Steps, compiling: Compiling, began: float) -> None:
+    """Learners would compile by themselves what is missing: a failure costs time and memory, no more."""
+    if compiling is None:
+        return
+    _, said = compiling.communicate()
+    steps.done(
+        "compiled loops of models" if compiling.returncode == 0 else f"not compiled: {said[-300:]}", began
+    )
 
 
 def _wait(settings: Settings, steps: Steps, names: Iterable[str], began: float) -> None:

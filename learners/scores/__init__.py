@@ -4,7 +4,7 @@ asks and labels in order -> follow -> metric id -> value, or None while unknown
 """
 
 from learners.scores.base import BadScores, Scores
+from learners.scores.loops import UNCHOSEN
 from learners.scores.prequential import build, restore
-from learners.scores.probabilities import UNCHOSEN
 
 __all__ = ["UNCHOSEN", "BadScores", "Scores", "build", "restore"]

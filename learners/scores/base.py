@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isnan
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import msgspec
 import numpy as np
@@ -19,18 +19,11 @@ import numpy.typing as npt
 
 from core.declaration import Application
 from core.records import ClassScores, DelayScores
+from learners.scores.loops import CLOCK, EMPTY, LABELS, SCORED, SLOTS, Array
 from models.base import Floats, Order, Settled
 
 Times = npt.NDArray[np.int64]
 """Microseconds since 1970, UTC."""
-
-Array = npt.NDArray[Any]
-
-NEVER_US = -(2**62)
-"""The clock before any event."""
-
-LABELS, SCORED, CLOCK = 0, 1, 2
-"""Where every task's counts hold the labels seen, the answers scored, and the clock of event time in us."""
 
 
 class BadScores(ValueError):
@@ -159,3 +152,15 @@ def known(value: float) -> float | None:
 def share(part: float, whole: float) -> float | None:
     """part / whole; None of nothing."""
     return float(part / whole) if whole else None
+
+
+def empty_slots() -> tuple[Array, Array]:
+    """A ring of the last five minutes that holds nothing: slots, and their counts and sums."""
+    return np.full(SLOTS, EMPTY, dtype=np.int64), np.zeros((SLOTS, 2))
+
+
+def empty_counts(places: int) -> npt.NDArray[np.int64]:
+    """Counts before any event."""
+    counts = np.zeros(places, dtype=np.int64)
+    counts[CLOCK] = EMPTY
+    return counts

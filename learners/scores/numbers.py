@@ -5,81 +5,36 @@
 
 from __future__ import annotations
 
-from math import isfinite, isnan, log1p, nan, sqrt
+from math import sqrt
 from typing import Final
 
 import numpy as np
-from numba import njit
 
 from core.declaration import Application, Regression
 from core.records import DelayScores
-from learners.scores import delays, recent
-from learners.scores.base import CLOCK, LABELS, NEVER_US, SCORED, Array, Scores, Times, known, share
-from learners.scores.delays import bucket_of
+from learners.scores import delays
+from learners.scores.base import Scores, Times, empty_counts, empty_slots, known, share
+from learners.scores.loops import (
+    ABSOLUTE,
+    CLOCK,
+    FLOOR,
+    LOGARITHMIC,
+    RATIOS,
+    RELATIVE,
+    SPREAD,
+    SQUARED,
+    SYMMETRIC,
+    Array,
+    follow_numbers,
+    recent_mean,
+)
 from models.base import Floats, Order
 
 WINDOW: Final = 1000
 """Labels that the rolling figures look back on."""
 
-_AT, _RATIOS = 3, 4
 _COUNTS: Final = 5
-_ABSOLUTE, _SQUARED, _RELATIVE, _SYMMETRIC, _LOGARITHMIC, _MEAN, _SPREAD, _FLOOR = range(8)
 _SUMS: Final = 8
-
-
-@njit(cache=True)
-def _follow(
-    answers: Array,
-    truths: Array,
-    order: Array,
-    served: Array,
-    asked_us: Array,
-    due_us: Array,
-    state: tuple[Array, ...],
-) -> None:
-    counts, sums = state[0], state[1]
-    for step in order:
-        row = step if step >= 0 else ~step
-        if row >= len(answers):
-            raise IndexError("the order names a row that is not there")
-        if step >= 0:
-            served[row] = nan
-            counts[CLOCK] = max(counts[CLOCK], asked_us[row])
-            continue
-        counts[LABELS] += 1
-        counts[CLOCK] = max(counts[CLOCK], due_us[row])
-        if isfinite(answers[row]) and not isnan(truths[row]):
-            told = max(answers[row], sums[_FLOOR])
-            _score(told, truths[row], due_us[row], due_us[row] - asked_us[row], state)
-
-
-@njit(cache=True)
-def _score(told: float, truth: float, at_us: int, delay_us: int, state: tuple[Array, ...]) -> None:
-    """Counts one answer whose label is known."""
-    counts, sums, ring, delay_sums, slots, tallies = state
-    error = abs(truth - told)
-    counts[SCORED] += 1
-    sums[_ABSOLUTE] += error
-    sums[_SQUARED] += error * error
-    bucket = delay_sums[bucket_of(delay_us)]
-    bucket[0] += 1
-    bucket[1] += error
-    bucket[2] += error * error
-    if truth:
-        counts[_RATIOS] += 1
-        sums[_RELATIVE] += error / abs(truth)
-        bucket[3] += 1
-        bucket[4] += error / abs(truth)
-    if error:
-        sums[_SYMMETRIC] += 2 * error / (abs(truth) + abs(told))
-    ratio = log1p(max(0.0, truth)) - log1p(max(0.0, told))
-    sums[_LOGARITHMIC] += ratio * ratio
-    off = truth - sums[_MEAN]
-    sums[_MEAN] += off / counts[SCORED]
-    sums[_SPREAD] += off * (truth - sums[_MEAN])
-    ring[counts[_AT]] = error
-    counts[_AT] = (counts[_AT] + 1) % WINDOW
-    recent.add(slots, tallies, at_us, error)
 
 
 class NumberScores(Scores):
@@ -90,15 +45,14 @@ class NumberScores(Scores):
     def __init__(self, application: Application) -> None:
         super().__init__(application)
         assert isinstance(application.task, Regression)  # noqa: S101
-        self._counts = np.zeros(_COUNTS, dtype=np.int64)
-        self._counts[CLOCK] = NEVER_US
+        self._counts = empty_counts(_COUNTS)
         self._sums = np.zeros(_SUMS)
-        self._sums[_FLOOR] = application.task.floor
+        self._sums[FLOOR] = application.task.floor
         self._ring = np.zeros(WINDOW)
         """The last absolute errors."""
         self._delay_sums = np.zeros((delays.BUCKETS, 5))
         """Count, absolute, squared; count and sum of relative errors."""
-        self._slots, self._tallies = recent.empty()
+        self._slots, self._tallies = empty_slots()
 
     def _arrays(self) -> tuple[Array, ...]:
         return self._counts, self._sums, self._ring, self._delay_sums, self._slots, self._tallies
@@ -106,7 +60,7 @@ class NumberScores(Scores):
     def _follow(
         self, answers: Floats, truths: Floats, order: Order, served: Floats, asked_us: Times, due_us: Times
     ) -> None:
-        _follow(answers, truths, order, served, asked_us, due_us, self._arrays())
+        follow_numbers(answers, truths, order, served, asked_us, due_us, self._arrays())
 
     @property
     def by_delay(self) -> list[DelayScores]:
@@ -128,16 +82,16 @@ class NumberScores(Scores):
         """
         n, sums = self.scored, dict(enumerate(self._sums.tolist()))
         late = self._ring[: min(n, WINDOW)]
-        mse = share(sums[_SQUARED], n)
+        mse = share(sums[SQUARED], n)
         return {
-            "mae": share(sums[_ABSOLUTE], n),
+            "mae": share(sums[ABSOLUTE], n),
             "rmse": None if mse is None else sqrt(mse),
-            "r2": 1 - sums[_SQUARED] / sums[_SPREAD] if sums[_SPREAD] > 0 else None,
-            "mape": share(100 * sums[_RELATIVE], int(self._counts[_RATIOS])),
+            "r2": 1 - sums[SQUARED] / sums[SPREAD] if sums[SPREAD] > 0 else None,
+            "mape": share(100 * sums[RELATIVE], int(self._counts[RATIOS])),
             "rolling_mae": float(late.mean()) if n else None,
             "rolling_rmse": float(np.sqrt((late * late).mean())) if n else None,
-            "time_rolling_mae": known(recent.mean(self._slots, self._tallies, self._counts[CLOCK])),
+            "time_rolling_mae": known(recent_mean(self._slots, self._tallies, self._counts[CLOCK])),
             "mse": mse,
-            "smape": share(100 * sums[_SYMMETRIC], n),
-            "rmsle": sqrt(sums[_LOGARITHMIC] / n) if n else None,
+            "smape": share(100 * sums[SYMMETRIC], n),
+            "rmsle": sqrt(sums[LOGARITHMIC] / n) if n else None,
         }

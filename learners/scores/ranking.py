@@ -8,44 +8,18 @@ high.
 
 from __future__ import annotations
 
-from math import exp, log, nan
+from math import log, nan
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-BINS: Final = 256
-REACH: Final = 12.0
-_PER_UNIT: Final = BINS / (2 * REACH)
-
-CERTAIN: Final = 1e-15
-"""Probabilities are kept this far from 0 and 1 before a logarithm is taken."""
+Histogram = npt.NDArray[np.int64] | npt.NDArray[np.int32]
+"""(2, bins): negatives, positives."""
 
 _SUMMED: Final = 64
 """Up to this many positives in a bin are summed one by one."""
-
-Histogram = npt.NDArray[np.int64] | npt.NDArray[np.int32]
-"""(2, 256): negatives, positives."""
-
-
-@njit(cache=True)
-def inside(probability: float) -> float:
-    """A probability kept strictly between 0 and 1."""
-    return min(1 - CERTAIN, max(CERTAIN, probability))
-
-
-@njit(cache=True)
-def bin_of(probability: float) -> int:
-    """The bin of a probability strictly between 0 and 1; beyond the reach, the outermost one."""
-    logit = log(probability / (1 - probability))
-    return min(BINS - 1, max(0, int((logit + REACH) * _PER_UNIT)))
-
-
-@njit(cache=True)
-def edge(number: int) -> float:
-    """The least probability of a bin."""
-    return 1 / (1 + exp(REACH - number / _PER_UNIT))
 
 
 @njit(cache=True)
@@ -55,7 +29,7 @@ def roc_auc(histogram: Histogram) -> float:
     Source: Hanley and McNeil, Radiology 143 (1982).
     """
     below, found, won = 0, 0, 0.0
-    for number in range(BINS):
+    for number in range(histogram.shape[1]):
         zero, one = histogram[0, number], histogram[1, number]
         won += one * (below + zero / 2)
         below += zero
@@ -72,7 +46,7 @@ def average_precision(histogram: Histogram) -> float:
     the negatives before it: its precision is (F + j) / (F + j + N + m j / (k + 1)).
     """
     area, found, false = 0.0, 0, 0
-    for number in range(BINS - 1, -1, -1):
+    for number in range(histogram.shape[1] - 1, -1, -1):
         zero, one = histogram[0, number], histogram[1, number]
         start, slope = float(found + false), 1 + zero / (one + 1)
         if one <= _SUMMED:
@@ -85,21 +59,3 @@ def average_precision(histogram: Histogram) -> float:
         found += one
         false += zero
     return area / found if found else nan
-
-
-@njit(cache=True)
-def best_threshold(histogram: Histogram, beta: float) -> float:
-    """The bin edge with the best F-beta, of equals the highest; NaN without positives."""
-    positives = 0
-    for number in range(BINS):
-        positives += histogram[1, number]
-    square = beta * beta
-    best, at, tp, alarms = -1.0, -1, 0, 0
-    for number in range(BINS - 1, -1, -1):
-        tp += histogram[1, number]
-        alarms += histogram[0, number] + histogram[1, number]
-        # (1 + b^2) TP / ((1 + b^2) TP + b^2 FN + FP)
-        score = (1 + square) * tp / (square * positives + alarms) if positives else nan
-        if score > best:
-            best, at = score, number
-    return edge(at) if at >= 0 else nan

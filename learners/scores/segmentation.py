@@ -15,7 +15,9 @@ import numpy.typing as npt
 from numba import njit
 
 from core.declaration import Application
-from learners.scores.base import CLOCK, LABELS, NEVER_US, SCORED, Array, BadScores, Scores, Times, known
+from learners.scores import loops
+from learners.scores.base import BadScores, Scores, Times, empty_counts, known
+from learners.scores.loops import CLOCK, Array
 from models.base import Floats, Order, Settled
 
 WINDOW: Final = 1000
@@ -32,43 +34,6 @@ _COUNTS: Final = 4
 _NONE: Final = -1
 
 
-@njit(cache=True)
-def _follow(answers: Array, order: Array, asked_us: Array, due_us: Array, counts: Array) -> None:
-    for step in order:
-        row = step if step >= 0 else ~step
-        if row >= len(answers):
-            raise IndexError("the order names a row that is not there")
-        if step >= 0:
-            counts[CLOCK] = max(counts[CLOCK], asked_us[row])
-        else:
-            counts[LABELS] += 1
-            counts[CLOCK] = max(counts[CLOCK], due_us[row])
-
-
-@njit(cache=True)
-def _draw(number: int) -> np.uint64:
-    """64 bits that depend on the count alone (splitmix64; Steele, Lea, Flood, OOPSLA 2014)."""
-    z = np.uint64(number) * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
-@njit(cache=True)
-def _settle(vectors: Array, marks: Array, state: tuple[Array, ...]) -> None:
-    """Puts entities into the ring, and into the sample of all by algorithm R (Vitter, TOMS 11, 1985)."""
-    counts, ring, ring_marks, sample, sample_segments = state
-    for row in range(len(vectors)):
-        number = counts[SCORED]
-        ring[number % WINDOW] = vectors[row]
-        ring_marks[number % WINDOW] = marks[row]
-        counts[SCORED] += 1
-        place = number if number < SAMPLE else np.int64(_draw(number + 1) % np.uint64(number + 1))
-        if place < SAMPLE:
-            sample[place] = vectors[row]
-            sample_segments[place] = marks[row, 0]
-
-
 class SegmentScores(Scores):
     """Scores of a clustering model's segments, from the entities that its lessons settle."""
 
@@ -76,8 +41,7 @@ class SegmentScores(Scores):
 
     def __init__(self, application: Application) -> None:
         super().__init__(application)
-        self._counts = np.zeros(_COUNTS, dtype=np.int64)
-        self._counts[CLOCK] = NEVER_US
+        self._counts = empty_counts(_COUNTS)
         self._hold(0)
         self._computed: tuple[tuple[int, int], dict[str, float | None]] = ((0, 0), {})
 
@@ -105,7 +69,7 @@ class SegmentScores(Scores):
     def _follow(
         self, answers: Floats, truths: Floats, order: Order, served: Floats, asked_us: Times, due_us: Times
     ) -> None:
-        _follow(answers, order, asked_us, due_us, self._counts)
+        loops.follow_segments(answers, order, served, asked_us, due_us, self._counts)
 
     def settle(self, settled: Sequence[Settled], times_us: Sequence[int] | None = None) -> None:
         """Takes the entities that lessons settled, in order.
@@ -128,7 +92,7 @@ class SegmentScores(Scores):
         marks[:, 0] = [one.segment for one in settled]
         marks[:, 1] = [_NONE if one.before is None else one.before for one in settled]
         marks[:, 2] = self._counts[CLOCK] if times_us is None else np.array(times_us, dtype=np.int64)
-        _settle(vectors, marks, self._arrays())
+        loops.settle(vectors, marks, self._arrays())
 
     def values(self) -> dict[str, float | None]:
         """Metric id -> value; None where one can't be computed yet. Computed anew when something came."""

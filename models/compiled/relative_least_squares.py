@@ -1,13 +1,13 @@
 """Relative least squares in its compiled body: the same sums in the same order as one by one.
 
-columns -> encode -> codes (n, 11) -> follow -> answers, state
+columns -> encode -> codes (n, 10) -> follow -> answers, state
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from math import exp, sqrt
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import msgspec
 import numpy as np
@@ -27,13 +27,13 @@ from models.eta_inputs import (
     DAY_AT,
     DISTANCE,
     DRIVER,
-    ENDS,
     EVEN_SQUARE,
     HOUR,
     HOUR_S,
     LEAST_KM,
     MIDDLE,
     PLACE_AT,
+    PLACES,
     RATING,
     RATING_AT,
     REACH,
@@ -66,6 +66,11 @@ WIDTH = PLACE_CODE + 4
 the base time in hours, the rating (NaN is none) and four inputs of places."""
 
 MOST_INPUTS = 10
+
+SKIES = len(WEATHERS)
+
+NUMBERS = (DISTANCE, DAY, HOUR, RATING, *PLACES)
+"""The columns of numbers that are read, in the order in which `_encode` takes them."""
 
 
 class Held(NamedTuple):
@@ -113,31 +118,12 @@ class CompiledRelativeLeastSquares:
         return bool(self._held.lessons[0] >= ENOUGH_LESSONS)
 
     def encode(self, columns: Mapping[str, Codes]) -> Codes:
-        """(n, 11) int64; a pure function of each row."""
-        codes = np.empty((len(columns[DISTANCE]), WIDTH), np.int64)
-        reals = codes.view(np.float64)
-        day, hour = columns[DAY], columns[HOUR]
-        days = (day >= 0) & (day <= 6) & (day == np.floor(day))
-        hours = days & (hour >= 0) & (hour <= 23) & (hour == np.floor(hour))
-        whole_day, whole_hour = (
-            np.where(days, day, 0).astype(np.int64),
-            np.where(hours, hour, 0).astype(np.int64),
-        )
+        """(n, 10) int64; a pure function of each row."""
+        numbers = np.array([columns[path] for path in NUMBERS], dtype=np.float64)
+        codes = np.empty((numbers.shape[1], WIDTH), np.int64)
         codes[:, KEY] = columns[DRIVER]
-        codes[:, CLOCK_CODE] = np.where(
-            hours, CLOCK_AT + np.where(whole_day >= SATURDAY, 24, 0) + whole_hour, NONE
-        )
-        codes[:, DAY_CODE] = np.where(days, DAY_AT + whole_day, NONE)
-        weather = columns[WEATHER]
-        codes[:, WEATHER_CODE] = np.where(
-            (weather >= 0) & (weather < len(WEATHERS)), WEATHER_AT + weather, NONE
-        )
-        distance, rating = columns[DISTANCE], columns[RATING]
-        reals[:, BASE_CODE] = np.where(
-            np.isfinite(distance), np.maximum(LEAST_KM, distance) * SECONDS_PER_KM / HOUR_S, np.nan
-        )
-        reals[:, RATING_CODE] = np.where(np.isfinite(rating), rating - USUAL_RATING, np.nan)
-        reals[:, PLACE_CODE:] = _end(columns, ENDS[0]) + _end(columns, ENDS[1])
+        codes[:, WEATHER_CODE] = columns[WEATHER]
+        _encode(numbers, codes, codes.view(np.float64))
         return codes
 
     def follow(self, codes: Codes, truths: Floats, order: Order, answers: Floats) -> None:
@@ -179,18 +165,33 @@ class CompiledRelativeLeastSquares:
         return cls(data)
 
 
-def _end(columns: Mapping[str, Any], end: str) -> Floats:
-    """(n, 4): what `models.eta_inputs.end_inputs` tells of each row."""
-    lat, lon = columns[f"{end}.lat"], columns[f"{end}.lon"]
-    known = np.isfinite(lat) & np.isfinite(lon)
-    north = np.minimum(1.0, np.maximum(-1.0, (lat - MIDDLE[0]) / REACH[0]))
-    east = np.minimum(1.0, np.maximum(-1.0, (lon - MIDDLE[1]) / REACH[1]))
-    made = np.stack(
-        (0.5 * north, 0.5 * east, 0.5 * (north * north - EVEN_SQUARE), 0.5 * (east * east - EVEN_SQUARE)),
-        axis=1,
-    )
-    made[~known] = 0.0
-    return made
+@njit(cache=True)
+def _encode(numbers: Floats, codes: Ints, reals: Floats) -> None:
+    """What `models.eta_inputs` reads of each row; the weather's code becomes its position here."""
+    for n in range(len(codes)):
+        distance, day, hour, rating = numbers[0, n], numbers[1, n], numbers[2, n], numbers[3, n]
+        codes[n, CLOCK_CODE] = codes[n, DAY_CODE] = NONE
+        if 0 <= day <= 6 and day == np.floor(day):
+            codes[n, DAY_CODE] = DAY_AT + int(day)
+            if 0 <= hour <= 23 and hour == np.floor(hour):
+                codes[n, CLOCK_CODE] = CLOCK_AT + (24 if day >= SATURDAY else 0) + int(hour)
+        known = 0 <= codes[n, WEATHER_CODE] < SKIES
+        codes[n, WEATHER_CODE] = WEATHER_AT + codes[n, WEATHER_CODE] if known else NONE
+        reals[n, BASE_CODE] = reals[n, RATING_CODE] = np.nan
+        if np.isfinite(distance):
+            reals[n, BASE_CODE] = max(LEAST_KM, distance) * SECONDS_PER_KM / HOUR_S
+        if np.isfinite(rating):
+            reals[n, RATING_CODE] = rating - USUAL_RATING
+        reals[n, PLACE_CODE:] = 0.0
+        for end in (4, 6):  # where an end begins in NUMBERS
+            lat, lon = numbers[end, n], numbers[end + 1, n]
+            if np.isfinite(lat) and np.isfinite(lon):
+                north = min(1.0, max(-1.0, (lat - MIDDLE[0]) / REACH[0]))
+                east = min(1.0, max(-1.0, (lon - MIDDLE[1]) / REACH[1]))
+                reals[n, PLACE_CODE] += 0.5 * north
+                reals[n, PLACE_CODE + 1] += 0.5 * east
+                reals[n, PLACE_CODE + 2] += 0.5 * (north * north - EVEN_SQUARE)
+                reals[n, PLACE_CODE + 3] += 0.5 * (east * east - EVEN_SQUARE)
 
 
 @njit(cache=True)

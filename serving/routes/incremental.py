@@ -43,7 +43,11 @@ HISTORY_POINTS = 4000
     openapi_extra={"requestBody": PREDICT_BODY},
     response_model=None,
 )
-async def predict(request: Request, services: Serving) -> Response:
+async def predict(
+    request: Request,
+    services: Serving,
+    explain: Annotated[bool, Query(description="Also what moved the answer")] = False,
+) -> Response:
     """What the live model says of an event whose label is not known yet.
 
     What is remembered of its entity comes from Redis, in a thread; the rest is a fraction of a millisecond of
@@ -51,7 +55,7 @@ async def predict(request: Request, services: Serving) -> Response:
     """
     asked = services.predictor.asked(await request.body())
     known = await run_in_threadpool(_remembered, services, asked) if asked.application.windows else None
-    return Json(services.predictor.answer(asked, known))
+    return Json(services.predictor.answer(asked, known, explain))
 
 
 def _remembered(services: Services, asked: Asked) -> Latest | None:

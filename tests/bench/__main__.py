@@ -16,6 +16,7 @@ from tests.bench import features as features_bench
 from tests.bench import ingest as ingest_bench
 from tests.bench import latency as latency_bench
 from tests.bench import learners as learners_bench
+from tests.bench import rosters as rosters_bench
 from tests.bench import start as start_bench
 from tests.bench import streams as streams_bench
 from tests.bench import validation as validation_bench
@@ -67,6 +68,16 @@ def learners(
 ) -> None:
     """The online models, asked then taught, one event at a time, against the reference's model and loop."""
     _print(learners_bench.measure(events, say), learners_bench.BASELINE, as_json)
+
+
+@app.command()
+def rosters(
+    events: Annotated[int, typer.Option(min=6000, help="Events per stream.")] = 40_000,
+    seed: Annotated[int, typer.Option(help="Of the streams.")] = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Every model of every roster, labels late, at the rates of live and of history. Takes minutes."""
+    _print(rosters_bench.measure(events, seed, say), rosters_bench.BASELINE, as_json)
 
 
 @app.command()

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import psutil
 
 from core.applications import APPLICATIONS
 from core.connect.kafka import admin
@@ -19,7 +18,6 @@ from core.names import Job, Stream, topic
 from infra.local.broker import end_offsets
 from tests.e2e import oracle
 from tests.e2e.features import Valid, close, cluster, collect, send, stream, submit
-from tests.e2e.stack import Stack
 
 BASELINE = "DuckDB, all rows in one batch, all cores; loading from JSON not counted"
 
@@ -55,9 +53,9 @@ def measure(events: int, state: str, say: Callable[[str], None]) -> dict[str, An
             close(stack.read.broker.url, APPLICATIONS[name], rows)
         say(f"the job starts, state in {state}")
         submit(stack, Job.FEATURES)
-        cpu = _cpu_seconds(stack)
+        cpu = stack.cpu_seconds("taskmanager")
         seconds, second_half = _watch(stack.read.broker.url, total, say)
-        cpu = _cpu_seconds(stack) - cpu
+        cpu = stack.cpu_seconds("taskmanager") - cpu
         memory = {name: one.rss_mb for name, one in parts(stack.var).items() if one.rss_mb}
         found = {name: collect(stack.read.broker.url, name, events, seconds=600) for name in APPLICATIONS}
     return {
@@ -87,12 +85,6 @@ def _watch(url: str, rows: int, say: Callable[[str], None]) -> tuple[float, floa
         if now > LONGEST_S:
             raise TimeoutError(f"{written} of {rows} rows after {now:.0f} s")
         time.sleep(0.25)
-
-
-def _cpu_seconds(stack: Stack) -> float:
-    """User and system time of the TaskManager since it started."""
-    times = psutil.Process(stack.pid("taskmanager")).cpu_times()
-    return float(times.user + times.system)
 
 
 def _checked(sent: dict[str, list[Valid]], found: Found, say: Callable[[str], None]) -> dict[str, Any]:

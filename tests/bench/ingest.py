@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import psutil
 import pyarrow as pa
 from confluent_kafka import OFFSET_BEGINNING, TopicPartition
 from deltalake import write_deltalake
@@ -33,6 +32,7 @@ from producers.damage import Message
 from producers.source import Source
 from tests.e2e.features import cluster, submit
 from tests.e2e.stack import Stack
+from tests.e2e.topics import send
 
 BASELINE = (
     "one Python process on the same topic: consume, orjson, pyarrow, append to Delta; "
@@ -103,46 +103,23 @@ def _preloaded(loads: Loads, say: Say) -> Iterator[Stack]:
     with tempfile.TemporaryDirectory() as folder, cluster(Path(folder) / "s", {}) as stack:
         create_all(stack.read.lake_uri)
         for name, messages in loads.items():
-            _send(stack.read.broker.url, topic(name, Stream.EVENTS), messages)
+            send(stack.read.broker.url, topic(name, Stream.EVENTS), messages)
         say("preloaded")
         yield stack
-
-
-def _send(url: str, name: str, messages: list[Message]) -> None:
-    producer = kafka.producer(url, "bench-writer", **{"queue.buffering.max.messages": 1_000_000})
-    for key, value in messages:
-        while True:
-            try:
-                producer.produce(name, key=key, value=value)
-                break
-            except BufferError:
-                producer.poll(0.1)
-    if left := producer.flush(120):
-        raise RuntimeError(f"{left} messages were not delivered")
 
 
 def _timed(stack: Stack, job: Job, rows: int, count: Callable[[], int], say: Say) -> Leg:
     """Starts a job and waits until `count` says that all rows are there."""
     submit(stack, job)
-    cpu, began = _cpu_seconds(stack), time.monotonic()
+    cpu, began = stack.cpu_seconds("taskmanager"), time.monotonic()
     while (there := count()) < rows:
         seconds = time.monotonic() - began
         if seconds > LONGEST_S:
             raise TimeoutError(f"{there} of {rows} rows after {seconds:.0f} s")
         time.sleep(0.5)
-    seconds, cpu = time.monotonic() - began, _cpu_seconds(stack) - cpu
+    seconds, cpu = time.monotonic() - began, stack.cpu_seconds("taskmanager") - cpu
     say(f"{job}: {rows} rows in {seconds:.1f} s")
     return Leg(rows / seconds, 1e6 * cpu / rows)
-
-
-def _cpu_seconds(stack: Stack) -> float:
-    """User and system time of the TaskManager and its Python workers since they started."""
-    root = psutil.Process(stack.pid("taskmanager"))
-    total = 0.0
-    for process in [root, *root.children(recursive=True)]:
-        times = process.cpu_times()
-        total += times.user + times.system
-    return total
 
 
 def _in_tables(settings: Settings) -> int:

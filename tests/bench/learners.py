@@ -11,6 +11,8 @@ from core.applications import APPLICATIONS
 from core.declaration import Application, Classification, Clustering, Regression
 from models import OnlineModel, answer, build, row
 from producers.registry import generator
+from tests.bench import columnar, windows
+from tests.bench.late import late, without
 from tests.bench.reference import reference
 from tests.bench.reference_streams import reference_events
 
@@ -21,6 +23,8 @@ REFERENCE_EVENTS = 6000
 
 SPAN = timedelta(days=14)
 """Event time that the stream covers, as in the history of a first start."""
+
+SEED = 7
 
 Stream = tuple[list[tuple[dict[str, Any], Any]], list[Any]]
 """Rows with labels, and the hidden truth of each."""
@@ -37,15 +41,19 @@ def measure(events: int, say: Callable[[str], None]) -> dict[str, Any]:
         ours, took = _timed(_loop(application, model), stream)
         rival, loop = reference(application)
         say(f"{name}: {rival} on {REFERENCE_EVENTS} events")
-        theirs, rival_took = _timed(loop, stream[:REFERENCE_EVENTS])
+        head = [(without(application, x), label) for x, label in stream[:REFERENCE_EVENTS]]
+        theirs, rival_took = _timed(loop, head)
         labels = truth if isinstance(application.task, Clustering) else [label for _, label in stream]
         rate, rival_rate = events / took, REFERENCE_EVENTS / rival_took
+        rows = [x for x, _ in stream]
         figures[name] = {
             "model": application.online[0],
             "events_per_s": round(rate),
             "reference_events_per_s": round(rival_rate),
             "ratio": round(rate / rival_rate, 1),
+            "columnar_events_per_s": columnar.rates(application, rows, [label for _, label in stream]),
             "quality": _quality(application, ours, labels),
+            "quality_labels_late": _late(application, events, say),
             "quality_on_the_reference_events": _quality(application, ours[:REFERENCE_EVENTS], labels),
             "reference_quality": _quality(application, theirs, labels),
             "quality_on_the_reference_stream": _on_reference_stream(application, events),
@@ -65,15 +73,24 @@ def _on_reference_stream(application: Application, events: int) -> dict[str, flo
     return _quality(application, said, [label for _, label in stream])
 
 
+def _late(application: Application, events: int, say: Callable[[str], None]) -> dict[str, Any] | None:
+    """Scores at the rates of live and of history, by the row and with its windows; None for sessions."""
+    if isinstance(application.task, Clustering):
+        return None
+    say(f"{application.name}: labels at once and late, at the rates of live and of history")
+    return late(application, events, _quality)
+
+
 def _stream(application: Application, events: int) -> Stream:
-    source = generator(application.name, seed=7)
+    """Rows with their windowed features."""
+    source = generator(application.name, seed=SEED)
     began = datetime(2026, 3, 2, tzinfo=UTC)
-    rows, truth = [], []
+    made, truth = [], []
     for n in range(events):
-        event = source.next(began + SPAN * (n / events))
-        rows.append((row(application, event), event.get(application.label or "")))
+        made.append(source.next(began + SPAN * (n / events)))
         truth.append(source.truth.get("persona"))
-    return rows, truth
+    rows = windows.rows(application, made)
+    return [(x, event.get(application.label or "")) for x, event in zip(rows, made, strict=True)], truth
 
 
 def _loop(application: Application, model: OnlineModel) -> Callable[[dict[str, Any], Any], float | int]:

@@ -15,7 +15,6 @@ import orjson
 from confluent_kafka import TopicPartition
 
 from core.connect import kafka
-from core.connect.supervisor import parts
 from core.declaration import Application
 from core.names import Job, Stream, topic
 from core.validation import Check, with_source
@@ -23,6 +22,7 @@ from infra.local import broker, flink, readiness, supervise
 from infra.local.program import FLINK_PYTHON, stop_order
 from infra.local.programs import programs
 from producers.registry import generator
+from tests.e2e import topics
 from tests.e2e.stack import REPO, Stack, wait_for
 
 CLOSING = "closing"
@@ -78,18 +78,8 @@ def stream(application: Application, events: int, days: float, seed: int = 7) ->
 
 def send(url: str, application: str, rows: Sequence[Valid]) -> None:
     """Produces the rows to the topic `valid` and waits until all are delivered."""
-    producer = kafka.producer(url, "test-writer", **{"queue.buffering.max.messages": 1_000_000})
-    name = topic(application, Stream.VALID)
-    for n, row in enumerate(rows):
-        while True:
-            try:
-                producer.produce(name, key=row.key, value=row.body, partition=row.partition)
-                break
-            except BufferError:
-                producer.poll(0.5)
-        if n % 10_000 == 0:
-            producer.poll(0)
-    assert producer.flush(60) == 0
+    messages = ((row.key, row.body) for row in rows)
+    topics.send(url, topic(application, Stream.VALID), messages, (row.partition for row in rows))
 
 
 def close(url: str, application: Application, rows: Sequence[Valid]) -> None:
@@ -151,8 +141,3 @@ def collect(url: str, application: str, rows: int, seconds: float = 240) -> list
     finally:
         consumer.close()
     return found
-
-
-def memory_mib(stack: Stack) -> dict[str, float]:
-    """Resident memory of each part that runs."""
-    return {name: one.rss_mb for name, one in parts(stack.var).items() if one.rss_mb}

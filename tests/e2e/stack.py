@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from unittest.mock import patch
 
 import httpx
+import psutil
 
 from core.connect.supervisor import control
 from core.names import Job
@@ -113,6 +114,12 @@ class Stack:
         """The process of a part, as scripts/status prints it."""
         shown = json.loads(self.local("status", "--json").stdout)
         return int(shown[part]["pid"])
+
+    def cpu_seconds(self, part: str) -> float:
+        """User and system time of a part and of the processes that it runs, since they started."""
+        root = psutil.Process(self.pid(part))
+        times = [process.cpu_times() for process in (root, *root.children(recursive=True))]
+        return float(sum(one.user + one.system for one in times))
 
 
 def wait_for(what: str, question: Callable[[], T | None], seconds: float = 120) -> T:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
 
 from core.connect import kafka
 from producers.damage import Message
+
+ANY = -1
+"""The partition of a message whose key decides."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,17 @@ def read_all(url: str, topic: str) -> list[Row]:
     return rows
 
 
-def send(url: str, topic: str, messages: Iterable[Message]) -> None:
-    """Produces messages and waits until each is delivered."""
-    producer = kafka.producer(url, "test-writer")
-    for key, value in messages:
-        producer.produce(topic, key=key, value=value)
-    assert producer.flush(30) == 0
+def send(url: str, topic: str, messages: Iterable[Message], partitions: Iterable[int] = repeat(ANY)) -> None:
+    """Produces messages, each to its partition or to that of its key, and waits until all are delivered."""
+    producer = kafka.producer(url, "test-writer", **{"queue.buffering.max.messages": 1_000_000})
+    for n, ((key, value), partition) in enumerate(zip(messages, partitions, strict=False)):
+        while True:
+            try:
+                producer.produce(topic, key=key, value=value, partition=partition)
+                break
+            except BufferError:
+                producer.poll(0.1)
+        if n % 10_000 == 0:
+            producer.poll(0)
+    left = producer.flush(120)
+    assert left == 0, f"{left} messages were not delivered"

@@ -31,6 +31,15 @@ Message = tuple[int, int, bytes]
 """Partition, offset, value."""
 
 
+STEPS = {"tfd": 5.0, "eta": 20.0, "ecci": 5.0}
+"""Seconds from event to event at which the labels' delays reach over many events."""
+
+
+def step_seconds(application: Application) -> float:
+    """So that something is awaited wherever a stream is stopped."""
+    return STEPS.get(application.name, 20.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Lesson:
     """One event as plain Python decodes it: what the columns of `batch` are held against."""

@@ -148,13 +148,13 @@ def test_bad_messages_are_named_not_guessed(application: Application) -> None:
         with pytest.raises(BadEvent):
             columns(reader, [(0, 0, value)])
     for name in (application.event_time.name, application.identifier.name, application.key, "source_offset"):
-        for value in (None, ...):
+        for nothing in (None, ...):
             with pytest.raises(BadEvent, match=name):
-                columns(reader, [changed(good, {name: value})])
-    for name in {application.label, application.label_delay}:
-        if isinstance(name, str):
-            with pytest.raises(BadEvent, match=name):
-                columns(reader, [changed(good, {name: None})])
+                columns(reader, [changed(good, {name: nothing})])
+    for needed in (application.label, application.label_delay):
+        if isinstance(needed, str):
+            with pytest.raises(BadEvent, match=needed):
+                columns(reader, [changed(good, {needed: None})])
     for changes in ({application.event_time.name: "yesterday"}, {"never declared": 1}):
         with pytest.raises(BadEvent):
             columns(reader, [changed(good, changes)])

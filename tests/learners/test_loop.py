@@ -13,21 +13,23 @@ import pytest
 
 from core.applications import APPLICATIONS
 from core.declaration import Application
-from core.records import LearnerReport, LearnerState
+from core.records import Judged, LearnerReport, LearnerState
 from core.settings import Learners
 from core.snapshots import Header, Payload
+from learners import memory
+from learners.answers import Undelivered
 from learners.learner import Learner
-from learners.loop import Loop, Undelivered
+from learners.loop import Loop
 from learners.publish import Publisher
-from learners.source import Kept, Source
+from learners.source import Found, Kept, Source
 from learners.start import plan
 from learners.tracking import Tracker
-from models import build
 from tests.learners.streams import Message, messages
 
 EVERY = pytest.mark.parametrize("application", APPLICATIONS.values(), ids=lambda one: one.name)
 OPTIONS = Learners(snapshot_seconds=0.001, tracking_seconds=0.05)
 COUNT = 3000
+SHARE = 0.2
 
 
 class Topic:
@@ -47,10 +49,10 @@ class Topic:
         for p, offset in offsets.items():
             self._at[p] = sum(m[1] < offset for m in self.log[p])
 
-    def poll(self, most: int, timeout: float) -> tuple[list[Any], list[tuple[int, int]]]:
+    def poll(self, most: int, timeout: float) -> Found:
         if self._left <= 0 or self._told == set(self.log):
             self._stop.set()
-            return [], []
+            return Found([], [], [])
         partition = self._rng.randrange(3)
         at = self._at[partition]
         some = self.log[partition][at : at + self._rng.randrange(1, 400)]
@@ -60,17 +62,25 @@ class Topic:
         if self._at[partition] == len(self.log[partition]):
             self._told.add(partition)
             drained.append((partition, self.kept()[partition].high))
-        return [message(*one) for one in some], drained
+        return Found([message(*one) for one in some], [], drained)
 
     def hold(self, partition: int, held: bool) -> None:
         """Batches are small enough."""
+
+    def hold_features(self, held: bool) -> None:
+        """There are none."""
 
     def ahead(self, partition: int, offset: int) -> int:
         return self.kept()[partition].high - offset
 
 
 def message(partition: int, offset: int, value: bytes) -> Any:
-    return SimpleNamespace(partition=lambda: partition, offset=lambda: offset, value=lambda: value)
+    return SimpleNamespace(
+        partition=lambda: partition,
+        offset=lambda: offset,
+        value=lambda: value,
+        timestamp=lambda: (1, 1_000_000 + offset),
+    )
 
 
 class Broker:
@@ -103,12 +113,14 @@ class Notes:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self.version = 3
+        self.recent, self.recent_truths = 50, 200
         self.run_id = "run"
         self.snapshots: list[tuple[Header, Payload]] = []
         self.reports: list[LearnerReport] = []
         self.points: list[dict[str, Any]] = []
         self.metrics: list[dict[str, float | None]] = []
         self.truths: dict[str, Any] = {}
+        self.judged: list[Judged] = []
         self.answered: set[str] = set()
 
     def offer_snapshot(self, header: Header, payload: Payload) -> None:
@@ -125,8 +137,11 @@ class Notes:
     def offer_answer(self, prediction: Any, event: dict[str, Any]) -> None:
         self.answered.add(prediction.event_id)
 
-    def offer_judged(self, awaiting: Any, model: str) -> None:
-        self.truths[awaiting.event_id] = awaiting.truth
+    def offer_truth(self, event_id: str, truth: Any) -> None:
+        self.truths[event_id] = truth
+
+    def offer_judged(self, judged: Judged) -> None:
+        self.judged.append(judged)
 
     def offer(self, step: int, metrics: dict[str, float | None]) -> None:
         self.metrics.append(metrics)
@@ -144,10 +159,10 @@ def run(
     stop, broker = threading.Event(), broker or Broker()
     notes, topic = Notes(broker), Topic(log, seed, stop, stop_after)
     if saved:
-        learner = Learner.resume(application, *saved)
+        learner = memory.resumed(application, *saved, SHARE)
         start = plan("t", saved[0].asked_offsets, saved[0].taught_offsets, topic.kept(), "stop")
     else:
-        learner = Learner(application, application.online[0], build(application))
+        learner = Learner.fresh(application, SHARE)
         learner.next_offsets = dict.fromkeys(range(3), 0)
         start = plan("t", {}, {}, topic.kept(), "stop")
     topic.begin(start.begin)
@@ -159,16 +174,17 @@ def run(
         cast(Tracker, notes),
         OPTIONS,
         start,
+        features_seconds=0.0,
     )
     loop.run(stop)
     return loop, notes, broker
 
 
-def final(loop: Loop) -> tuple[bytes, bytes, int, int, datetime | None]:
+def final(loop: Loop) -> tuple[dict[str, bytes], bytes, int, int, datetime | None]:
     made = loop.snapshot()
     assert made is not None
     header, payload = made
-    return payload.model, payload.loop, header.asked, header.taught, header.clock
+    return payload.models, payload.loop, header.asked, header.taught, header.clock
 
 
 def source(prediction: dict[str, Any]) -> tuple[int, int]:
@@ -213,7 +229,7 @@ def test_reports_points_and_truths(application: Application) -> None:
     report = loop.report(LearnerState.LIVE)
     assert (report.asked, report.version, report.run_id, report.error) == (COUNT, 3, "run", "")
     assert report.taught + report.pending == COUNT
-    assert len(notes.points) >= COUNT // 1000
+    assert len(notes.points) >= 2
     assert notes.points[-1]["taught"] <= COUNT
     assert bool(notes.truths) == (application.label is not None)
     assert notes.metrics

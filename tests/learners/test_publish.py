@@ -18,7 +18,6 @@ from core import names
 from core.connect.redis import client
 from core.records import Judged, LearnerReport, LearnerState, Prediction
 from core.snapshots import Header, Payload, unseal
-from learners.labels import Awaiting, Told
 from learners.publish import Publisher
 
 KEY = b"key"
@@ -98,10 +97,19 @@ def prediction(event_id: str) -> Prediction:
     )
 
 
-def awaiting(event_id: str, truth: bool, answered: bool = True) -> Awaiting:
-    told = Told(True, 0.9, None) if answered else None
-    x = {"amount": 5, "device_info.os": "iOS"}
-    return Awaiting(NOW + timedelta(minutes=1), 0, 1, event_id, "e", NOW, x, truth, told)
+def judged(event_id: str, truth: bool) -> Judged:
+    return Judged(
+        application="toy",
+        event_id=event_id,
+        entity="e",
+        event_time=NOW,
+        known_time=NOW + timedelta(minutes=1),
+        model="m",
+        value=True,
+        probability=0.9,
+        truth=truth,
+        event={"amount": 5, "device_info": {"os": "iOS"}},
+    )
 
 
 def header(asked: int = 1) -> Header:
@@ -127,14 +135,14 @@ def report() -> LearnerReport:
 
 def test_snapshots_are_signed_and_counted_without_gaps(publisher: Publisher, redis: Redis) -> None:
     for n in (1, 2):
-        publisher.offer_snapshot(header(n), Payload(model=b"m", loop=b"l"))
+        publisher.offer_snapshot(header(n), Payload(models={"m": b"m"}, loop=b"l"))
         wait_for_version(publisher, 7 + n)
     found, payload = unseal(redis.get(names.snapshot_key("toy")), KEY)  # type: ignore[arg-type]
-    assert (found.version, found.asked, payload.model) == (9, 2, b"m")
+    assert (found.version, found.asked, payload.models) == (9, 2, {"m": b"m"})
 
 
 def test_the_report_tells_the_snapshot_that_was_written(publisher: Publisher, redis: Redis) -> None:
-    publisher.offer_snapshot(header(), Payload(model=b"m", loop=b"l"))
+    publisher.offer_snapshot(header(), Payload(models={"m": b"m"}, loop=b"l"))
     publisher.offer_report(report())
     assert publisher.close(5)
     told = msgspec.json.decode(redis.get(names.learner_key("toy")), type=LearnerReport)  # type: ignore[arg-type]
@@ -154,7 +162,7 @@ def shown(redis: Redis) -> list[str]:
 def test_newest_answers_first_with_their_truths(publisher: Publisher, redis: Redis) -> None:
     for n in range(20):
         publisher.offer_answer(prediction(f"id{n}"), {"amount": n})
-        publisher.offer_judged(awaiting(f"id{n}", n % 2 == 0), "m")
+        publisher.offer_truth(f"id{n}", n % 2 == 0)
     until(lambda: redis.hlen(names.truths_key("toy")) == 5)
     assert shown(redis) == [f"id{n}" for n in (19, 18, 17, 16, 15)]
     first = msgspec.json.decode(redis.lindex(names.recent_key("toy"), 0))  # type: ignore[arg-type]
@@ -174,7 +182,7 @@ def test_the_next_process_shows_no_answer_twice(publisher: Publisher, redis: Red
     after.start()
     for n in (2, 3, 4):
         after.offer_answer(prediction(f"id{n}"), {})
-    after.offer_judged(awaiting("id0", True), "m")
+    after.offer_truth("id0", True)
     assert after.close(5)
     assert shown(redis) == ["id4", "id3", "id2", "id1", "id0"]
     assert redis.hgetall(names.truths_key("toy")) == {b"id0": b"true"}
@@ -182,17 +190,20 @@ def test_the_next_process_shows_no_answer_twice(publisher: Publisher, redis: Red
 
 def test_the_newest_answers_whose_labels_became_known(publisher: Publisher, redis: Redis) -> None:
     for n in range(8):
-        publisher.offer_judged(awaiting(f"id{n}", n % 2 == 0), "m")
-    publisher.offer_judged(awaiting("never answered", True, answered=False), "m")
+        publisher.offer_judged(judged(f"id{n}", n % 2 == 0))
     key = names.judged_key("toy")
     until(lambda: redis.llen(key) == 5)
     listed: Any = redis.lrange(key, 0, -1)
-    judged = [msgspec.json.decode(one, type=Judged) for one in listed]
-    assert [one.event_id for one in judged] == ["id7", "id6", "id5", "id4", "id3"]
-    assert (judged[0].truth, judged[1].truth) == (False, True)
-    assert (judged[0].value, judged[0].probability, judged[0].model) == (True, 0.9, "m")
-    assert judged[0].event == {"amount": 5, "device_info": {"os": "iOS"}}
-    assert judged[0].known_time > judged[0].event_time
+    found = [msgspec.json.decode(one, type=Judged) for one in listed]
+    assert found == [judged(f"id{n}", n % 2 == 0) for n in (7, 6, 5, 4, 3)]
+
+
+def test_truths_of_answers_that_are_not_shown_are_not_kept(publisher: Publisher, redis: Redis) -> None:
+    publisher.offer_truth("never answered", True)
+    publisher.offer_answer(prediction("id0"), {})
+    publisher.offer_truth("id0", 7.5)
+    assert publisher.close(5)
+    assert redis.hgetall(names.truths_key("toy")) == {b"id0": b"7.5"}
 
 
 def test_history_is_a_stream_of_points(publisher: Publisher, redis: Redis) -> None:
@@ -213,8 +224,10 @@ def test_redis_away_loses_nothing_that_is_newest(publisher: Publisher, redis: Re
     until(lambda: redis.exists(names.learner_key("toy")))
     server.stop()
     for n in range(3):
-        publisher.offer_snapshot(header(n), Payload(model=b"m", loop=b"l"))
+        publisher.offer_snapshot(header(n), Payload(models={"m": b"m"}, loop=b"l"))
         publisher.offer_answer(prediction(f"id{n}"), {})
+        publisher.offer_truth(f"id{n}", n == 0)
+        publisher.offer_judged(judged(f"id{n}", True))
         publisher.offer_point({"asked": n})
         publisher.offer_report(report())
         time.sleep(0.3)
@@ -223,5 +236,6 @@ def test_redis_away_loses_nothing_that_is_newest(publisher: Publisher, redis: Re
     found, _ = unseal(redis.get(names.snapshot_key("toy")), KEY)  # type: ignore[arg-type]
     assert (found.version, found.asked) == (8, 2)
     assert shown(redis) == ["id2", "id1", "id0"]
+    assert redis.hlen(names.truths_key("toy")) == redis.llen(names.judged_key("toy")) == 3
     assert redis.xlen(names.history_key("toy")) == 3
     assert publisher.is_alive()

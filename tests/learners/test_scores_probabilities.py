@@ -9,8 +9,9 @@ from sklearn import metrics as exact
 
 from core.applications import APPLICATIONS
 from core.declaration import Classification
+from learners.scores.loops import BINS, best_threshold, bin_of, edge
 from learners.scores.probabilities import ProbabilityScores, decisions, f_beta
-from learners.scores.ranking import BINS, average_precision, best_threshold, bin_of, edge, roc_auc
+from learners.scores.ranking import average_precision, roc_auc
 from models.base import Floats
 
 APPLICATION = next(one for one in APPLICATIONS.values() if isinstance(one.task, Classification))
@@ -96,9 +97,11 @@ def test_what_lies_back_five_minutes_is_forgotten_without_new_labels() -> None:
     later = np.array([10_000 * SECOND])
     scores.follow(np.array([0.5]), np.array([1.0]), np.array([0]), np.zeros(1), later, later)
     assert scores.values()["time_rolling_log_loss"] is None
-    # A label that was due before the ring began is no longer of these minutes.
-    follow(scores, np.array([True]), np.array([0.5]), np.array([np.nan]))
-    assert scores.values()["time_rolling_log_loss"] is None
+    # A label that was due before the ring began is no longer of these minutes, whatever slot it would share.
+    follow(scores, np.array([True]), np.array([0.5]), np.array([np.nan]), start_s=9900)
+    for turns in (1, 2, 30):
+        follow(scores, np.array([True]), np.array([0.01]), np.array([np.nan]), start_s=9900 - turns * 300)
+    assert scores.values()["time_rolling_log_loss"] == pytest.approx(np.log(2))
 
 
 @given(*[st.integers(0, 40)] * 4)
@@ -155,6 +158,19 @@ def test_the_threshold_is_of_labels_before_and_written_at_the_ask() -> None:
         return float(exact.fbeta_score(truth[:200], p[:200] >= threshold, beta=2))
 
     assert f2(chosen) >= max(f2(edge(n)) for n in range(BINS)) - 1e-9
+
+
+def test_the_threshold_is_chosen_anew_every_200_labels() -> None:
+    truth, p = told(1000, 8, share=0.2)
+    # Each 200 labels the same positives move further down.
+    p = p / (1 + np.arange(1000) // 200)
+    scores, chosen = ProbabilityScores(APPLICATION), []
+    for n in range(1000):
+        follow(scores, truth[n : n + 1], p[n : n + 1], np.array([np.nan]))
+        chosen.append(scores.threshold)
+    changes = [n for n in range(1, 1000) if chosen[n] != chosen[n - 1]]
+    assert {n + 1 for n in changes} <= {200, 400, 600, 800, 1000}
+    assert len(changes) > 2
 
 
 def test_no_threshold_without_positives() -> None:
@@ -216,3 +232,16 @@ def test_precision_of_one_answer_for_all_is_the_share_of_positives() -> None:
         histogram[0, 90], histogram[1, 90] = 49 * positives, positives
         assert roc_auc(histogram) == 0.5
         assert average_precision(histogram) == pytest.approx(0.02, rel=0.06)
+
+
+def test_precision_within_a_bin_is_that_of_an_even_mix() -> None:
+    """Many positives of a bin are summed by a formula, few one by one: both are the sum as it is defined."""
+    rng = np.random.default_rng(3)
+    for most in (40, 400):
+        histogram = rng.integers(1, most, (2, BINS))
+        found, false, area = 0, 0, 0.0
+        for zero, one in histogram.T[::-1].tolist():
+            j = np.arange(1, one + 1)
+            area += float(((found + j) / (found + j + false + zero * j / (one + 1))).sum())
+            found, false = found + one, false + zero
+        assert average_precision(histogram) == pytest.approx(area / found, rel=1e-6)

@@ -1,42 +1,46 @@
 from __future__ import annotations
 
+import zlib
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import pytest
 
 from core.applications import APPLICATIONS
 from core.snapshots import Header, seal
+from learners import memory
 from learners.learner import Learner
 from learners.source import Kept, LostOffsets
 from learners.start import UnusableSnapshot, learner, opened, plan
-from models import build
-from tests.learners.streams import lessons
+from tests.learners.planted import having, plant
+from tests.learners.streams import batch
 
 APP = APPLICATIONS["tfd"]
+SHARE = 0.2
 KEPT = {0: Kept(0, 100), 1: Kept(0, 100)}
 
 
 def saved(changes: dict[str, str] | None = None) -> bytes:
-    one = Learner(APP, APP.online[0], build(APP))
-    for lesson in lessons(APP, 50):
-        one.step(lesson)
-    header, payload = one.snapshot(datetime.now(UTC), "run")
+    one = Learner.fresh(APP, SHARE)
+    one.step(batch(APP, 50))
+    header, payload = memory.snapshot(one, datetime.now(UTC), "run")
     header = msgspec.structs.replace(header, **(changes or {}))
     return seal(header, payload, b"key")
 
 
 def test_resumes_a_snapshot_that_fits() -> None:
-    made, resumed = learner(APP, opened(APP, saved(), b"key"))
+    made, resumed = learner(APP, opened(APP, saved(), b"key"), SHARE)
     assert resumed
     assert made.asked == 50
 
 
 def test_without_a_snapshot_it_is_fresh() -> None:
-    made, resumed = learner(APP, opened(APP, None, b"key"))
+    made, resumed = learner(APP, opened(APP, None, b"key"), SHARE)
     assert not resumed
     assert made.asked == 0
-    assert made.name == APP.online[0]
+    assert made.champion.name == APP.online[0]
+    assert list(made.entrants) == list(APP.online)
 
 
 @pytest.mark.parametrize("blob", [b"", b"junk", saved()[:-1] + b"\x01"])
@@ -52,7 +56,7 @@ def test_a_snapshot_of_another_key_stops_the_start() -> None:
 
 @pytest.mark.parametrize("changes", [{"schema": "0" * 16}, {"model": "oracle"}, {"application": "eta"}])
 def test_a_snapshot_of_another_shape_is_passed_over(changes: dict[str, str]) -> None:
-    made, resumed = learner(APP, opened(APP, saved(changes), b"key"))
+    made, resumed = learner(APP, opened(APP, saved(changes), b"key"), SHARE)
     assert not resumed
     assert made.asked == 0
 
@@ -61,8 +65,23 @@ def test_bytes_of_another_version_of_the_code_are_passed_over() -> None:
     found = opened(APP, saved(), b"key")
     assert found is not None
     header, payload = found
-    for broken in (msgspec.structs.replace(payload, model=b"x"), msgspec.structs.replace(payload, loop=b"x")):
-        assert learner(APP, (header, broken))[1] is False
+    other = dict.fromkeys(payload.models, b"x")
+    older = zlib.compress(msgspec.msgpack.encode(["loop.1"]))
+    others: list[dict[str, Any]] = [{"models": other}, {"models": {}}, {"loop": b"x"}, {"loop": older}]
+    for changes in others:
+        broken = msgspec.structs.replace(payload, **changes)
+        made, resumed = learner(APP, (header, broken), SHARE)
+        assert not resumed
+        assert made.asked == 0
+
+
+def test_slow_models_take_their_share() -> None:
+    application = having(APP, *APP.online, "heavy_drifter")
+    with pytest.MonkeyPatch.context() as patch:
+        plant(patch)
+        made, _ = learner(application, None, 0.07)
+        assert made.entrants["heavy_drifter"].share == 0.07
+        assert made.champion.share == 1.0
 
 
 def test_header_knows_what_serving_shows() -> None:

@@ -182,6 +182,32 @@ def test_contributions_name_what_moved_the_answer() -> None:
     assert by_name["origin"].value == {"lat": x["origin.lat"], "lon": x["origin.lon"]}
 
 
+def test_one_field_changes_its_own_share_only_and_a_usual_value_has_none() -> None:
+    model = RelativeLeastSquares()
+    stream = trips(8000, seed=4)
+    for x, y in stream:
+        model.learn_one(x, y)
+
+    def logarithms(x: Row) -> dict[str, float]:
+        """What a field multiplies the time with, as a logarithm: effects by the logarithmic mean."""
+        base = x["estimated_distance_km"] * 90
+        told = model.predict_one(x)
+        return {one.name: one.effect * np.log(told / base) / (told - base) for one in model.explain_one(x)}
+
+    x = stream[-1][0] | {"estimated_distance_km": 30.0, "weather": "Clear", "day_of_week": 2}
+    clear, storm = logarithms(x), logarithms(x | {"weather": "Thunderstorm"})
+    ratio = model.predict_one(x | {"weather": "Thunderstorm"}) / model.predict_one(x)
+    assert storm["weather"] - clear["weather"] == pytest.approx(np.log(ratio))
+    for name in set(clear) - {"weather"}:
+        assert storm[name] == pytest.approx(clear[name], abs=1e-9)
+    sunday = logarithms(x | {"day_of_week": 6})
+    for name in set(clear) - {"day_of_week", "hour_of_day"}:
+        assert sunday[name] == pytest.approx(clear[name], abs=1e-9)
+    every = [logarithms(x | {"estimated_distance_km": 30.0}) for x, _ in stream[::8]]
+    for name in set(clear) - {"estimated_distance_km"}:
+        assert abs(np.mean([one[name] for one in every])) < 0.01
+
+
 def test_untaught_it_has_nothing_to_explain() -> None:
     told = RelativeLeastSquares().explain_one({"estimated_distance_km": 20.0})
     assert all(one.effect == 0 for one in told)

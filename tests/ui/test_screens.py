@@ -81,7 +81,9 @@ def test_live_shows_scores_beside_naive_ones(opened: Open, application: Applicat
     leading = shown[metrics(application.task)[0].title]
     assert leading.delta.startswith("naive ")
     assert charts(test) >= 2
-    answers = test.dataframe[0].value
+    roster, *_, answers = (one.value for one in test.dataframe)
+    assert len(roster) == len(application.online)
+    assert roster["Role"].tolist().count("champion") == 1
     assert len(answers) == 50
     assert application.key.replace("_", " ").capitalize() in answers.columns
 

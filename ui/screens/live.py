@@ -12,7 +12,7 @@ from core.records import Segment
 from ui import formats, reads
 from ui.client import Live
 from ui.figures import calibration, matrix, residuals, scores, segments
-from ui.parts import answers, chart, kpis, scorecard, training, trouble
+from ui.parts import answers, chart, kpis, leaderboard, outlook, scorecard, training, trouble
 
 PAIRS_LIMIT = 200
 
@@ -22,6 +22,12 @@ def show(application: Application) -> None:
     _training(application)
     _numbers(application)
     _scores(application)
+    with st.container(border=True):
+        st.subheader("Leaderboard", anchor=False)
+        _leaderboard(application)
+    with st.container(border=True):
+        st.subheader("Before labels come", anchor=False)
+        _outlook(application)
     _details(application)
     _answers(application)
     with st.container(border=True):
@@ -174,6 +180,24 @@ def _clustering(application: Application, report: Live) -> None:
             height=28 + segments.ROW * len(segments.names(found)),
         )
         st.caption("Mean of each input; blue lies above the mean of all, amber below.")
+
+
+@st.fragment(run_every=2)
+def _leaderboard(application: Application) -> None:
+    reading = reads.live(application.name)
+    if reading.value is None:
+        trouble.waiting(reading.problem)
+        return
+    leaderboard.draw(application, reading.value)
+
+
+@st.fragment(run_every=2)
+def _outlook(application: Application) -> None:
+    reading = reads.live(application.name)
+    if reading.value is None:
+        trouble.waiting(reading.problem)
+        return
+    outlook.draw(application, reading.value)
 
 
 @st.fragment(run_every=2)

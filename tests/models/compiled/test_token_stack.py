@@ -47,7 +47,10 @@ def spoiled(x: Row, rng: Random) -> Row:
     if draw < 0.28:
         return x | {"amount": rng.choice([0.01, 8.0, 131_072.0, 100_000.0, 2.0**-7, 1e-9, 0.0, -5.0])}
     if draw < 0.3:
-        return x | {"user_id_since_last_s": rng.choice([0.0, -1.0]), "account_age_days": rng.choice([0, -1])}
+        return x | {
+            "user_id_since_last_s": rng.choice([0.0, -100.0]),
+            "account_age_days": rng.choice([0, -1]),
+        }
     return x
 
 
