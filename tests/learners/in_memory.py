@@ -94,10 +94,11 @@ def message(partition: int, offset: int, value: bytes) -> Any:
 
 
 class Broker:
-    """Takes answers; they are delivered by flush, unless it is stuck."""
+    """Takes answers; they are delivered by flush, unless it is stuck or refuses."""
 
     def __init__(self) -> None:
         self.delivered: list[dict[str, Any]] = []
+        self.refuses = False
         self.stuck = False
         self._waiting: list[tuple[bytes, Any]] = []
 
@@ -107,7 +108,7 @@ class Broker:
     def flush(self, seconds: float) -> int:
         if not self.stuck:
             for value, done in self._waiting:
-                done(None, None)
+                done("refused" if self.refuses else None, None)
                 self.delivered.append(msgspec.json.decode(value))
             self._waiting = []
         return len(self._waiting)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import threading
 from datetime import datetime
-from types import SimpleNamespace
 from typing import Any, cast
 
 import msgspec
@@ -24,6 +23,7 @@ from learners.publish import Publisher
 from learners.source import Found, Kept, Source
 from learners.start import plan
 from learners.tracking import Tracker
+from tests.learners.in_memory import Broker, Notes, message
 from tests.learners.streams import Message, messages
 
 EVERY = pytest.mark.parametrize("application", APPLICATIONS.values(), ids=lambda one: one.name)
@@ -74,49 +74,14 @@ class Topic:
         return self.kept()[partition].high - offset
 
 
-def message(partition: int, offset: int, value: bytes) -> Any:
-    return SimpleNamespace(
-        partition=lambda: partition,
-        offset=lambda: offset,
-        value=lambda: value,
-        timestamp=lambda: (1, 1_000_000 + offset),
-    )
+class FullNotes(Notes):
+    """Also keeps points, metrics and labels; no snapshot may speak of an answer that is not delivered."""
 
-
-class Broker:
-    """Takes answers; they are delivered by flush or poll, unless `refuses`."""
-
-    def __init__(self) -> None:
-        self.delivered: list[dict[str, Any]] = []
-        self.refuses = False
-        self.stuck = False
-        self._waiting: list[tuple[bytes, Any]] = []
-
-    def produce(self, topic: str, value: bytes, key: str, on_delivery: Any) -> None:
-        self._waiting.append((value, on_delivery))
-
-    def flush(self, seconds: float) -> int:
-        if not self.stuck:
-            for value, done in self._waiting:
-                done("refused" if self.refuses else None, None)
-                self.delivered.append(msgspec.json.decode(value))
-            self._waiting = []
-        return len(self._waiting)
-
-    def poll(self, seconds: float) -> None:
-        """Delivers nothing: that is for flush."""
-
-
-class Notes:
-    """Stands for publisher and tracker: keeps what it was offered."""
+    recent, recent_truths = 50, 200
 
     def __init__(self, broker: Broker) -> None:
+        super().__init__()
         self._broker = broker
-        self.version = 3
-        self.recent, self.recent_truths = 50, 200
-        self.run_id = "run"
-        self.snapshots: list[tuple[Header, Payload]] = []
-        self.reports: list[LearnerReport] = []
         self.points: list[dict[str, Any]] = []
         self.metrics: list[dict[str, float | None]] = []
         self.truths: dict[str, Any] = {}
@@ -124,12 +89,8 @@ class Notes:
         self.answered: set[str] = set()
 
     def offer_snapshot(self, header: Header, payload: Payload) -> None:
-        # All that was answered has been delivered by now.
         assert self.answered <= {one["event_id"] for one in self._broker.delivered}
-        self.snapshots.append((header, payload))
-
-    def offer_report(self, report: LearnerReport) -> None:
-        self.reports.append(report)
+        super().offer_snapshot(header, payload)
 
     def offer_point(self, point: dict[str, Any]) -> None:
         self.points.append(point)
@@ -154,10 +115,10 @@ def run(
     seed: int = 1,
     stop_after: int = 10**9,
     broker: Broker | None = None,
-) -> tuple[Loop, Notes, Broker]:
+) -> tuple[Loop, FullNotes, Broker]:
     """One process: until all is read, or so many messages were."""
     stop, broker = threading.Event(), broker or Broker()
-    notes, topic = Notes(broker), Topic(log, seed, stop, stop_after)
+    notes, topic = FullNotes(broker), Topic(log, seed, stop, stop_after)
     if saved:
         learner = memory.resumed(application, *saved, SHARE)
         start = plan("t", saved[0].asked_offsets, saved[0].taught_offsets, topic.kept(), "stop")

@@ -23,10 +23,11 @@ from learners.remembered import Remembered
 from learners.source import Found, Source
 from learners.start import plan
 from learners.tracking import Tracker
+from tests.learners.in_memory import Broker, message
 from tests.learners.lives import SHARE, Saved, state
 from tests.learners.planted import having, plant
 from tests.learners.streams import Message, columns, messages
-from tests.learners.test_loop import Broker, Notes, Topic, message
+from tests.learners.test_loop import FullNotes, Topic
 
 BASE = APPLICATIONS["tfd"]
 APPLICATION = having(BASE, "drifter", "columnar_drifter")
@@ -75,9 +76,9 @@ def run(
     saved: Saved | None = None,
     stop_after: int = 10**9,
     lost: int = 10**9,
-) -> tuple[Learner, Notes]:
+) -> tuple[Learner, FullNotes]:
     stop, broker = threading.Event(), Broker()
-    notes, topic = Notes(broker), Two(log, stop, stop_after, lost)
+    notes, topic = FullNotes(broker), Two(log, stop, stop_after, lost)
     topic.rows = topic.rows if seconds else []
     learner = memory.resumed(APPLICATION, *saved, SHARE) if saved else Learner.fresh(APPLICATION, SHARE)
     asked, taught = (saved[0].asked_offsets, saved[0].taught_offsets) if saved else ({}, {})
@@ -148,7 +149,7 @@ def test_bad_rows_of_features_end_nothing() -> None:
     topic.rows = [message(0, 0, value) for value in (b"", b"null", b"{", b"{}", b"\xff")]
     start = plan("t", {}, {}, topic.kept(), "stop")
     topic.begin(start.begin)
-    notes: Any = Notes(broker)
+    notes: Any = FullNotes(broker)
     options = Learners(snapshot_seconds=1e9)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("learners.remembered.PATIENCE_S", 0.0)
@@ -172,8 +173,8 @@ def test_a_room_that_is_full_holds_the_merge(monkeypatch: pytest.MonkeyPatch) ->
     sizes: list[int] = []
     whole = Remembered.add
 
-    def add(self: Any, lessons: Any, until: Any) -> None:
-        whole(self, lessons, until)
+    def add(self: Any, lessons: Any, until: Any, now: float) -> None:
+        whole(self, lessons, until, now)
         sizes.append(len(self))
 
     monkeypatch.setattr(Remembered, "add", add)

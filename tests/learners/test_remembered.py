@@ -38,11 +38,11 @@ def events(*some: tuple[int, int, int, int]) -> Lessons:
 
 
 def room(wait_seconds: float = 2.5) -> Remembered:
-    return Remembered(APPLICATION, wait_seconds, now=0.0)
+    return Remembered(APPLICATION, wait_seconds)
 
 
 def add(to: Remembered, some: Lessons, now: float) -> None:
-    to.add(some, to.deadlines(some, now, NOW * MICROSECONDS))
+    to.add(some, to.deadlines(some, now, NOW * MICROSECONDS), now)
 
 
 def values(lessons: Lessons | None) -> list[float]:
@@ -92,18 +92,18 @@ def test_one_of_long_ago_waits_as_long_as_features_come() -> None:
 def test_one_whose_features_were_lost_does_not_hold_back_the_rest() -> None:
     """Features of later events keep coming: below what they reached a while ago none is waited for."""
     one, old = room(), URGENT_S + 1
-    add(one, events(event(0, 3, old), event(0, 4, old), event(1, 9, old), event(0, 200, old)), now=0)
-    for now in range(0, 100, 10):
+    add(one, events(event(0, 3, old), event(0, 4, old), event(1, 9, old), event(0, 400, old)), now=0)
+    for now in range(0, 200, 10):
         one.hear([message(0, 100 + now)], now)
         assert where(one.take(now)) == ([] if now != PATIENCE_S else [(0, 3), (0, 4)])
-    # Of partition 1 nothing came, and 200 was not reached.
+    # Of partition 1 nothing came, and 400 was not reached.
     assert len(one) == 2
-    one.hear([message(1, 9)], 100)
-    assert where(one.take(100)) == [(1, 9)]
+    one.hear([message(1, 9)], 200)
+    assert where(one.take(200)) == [(1, 9)]
     # What comes later from below waits no more.
-    add(one, events(event(0, 90, old)), now=100)
-    one.hear([message(0, 200)], 101)
-    assert where(one.take(101)) == [(0, 200), (0, 90)]
+    add(one, events(event(0, 90, old)), now=200)
+    one.hear([message(0, 400)], 201)
+    assert where(one.take(201)) == [(0, 400), (0, 90)]
 
 
 def test_what_is_urgent_is_so_from_its_age_when_it_came() -> None:
@@ -185,7 +185,7 @@ def test_what_is_no_row_of_features_is_refused_and_nothing_is_lost(value: bytes)
 @pytest.mark.parametrize("seconds", [0.0, 2.5])
 def test_where_nothing_is_remembered_nothing_waits(seconds: float) -> None:
     application = APPLICATION if not seconds else dataclasses.replace(APPLICATION, windows=())
-    one = Remembered(application, seconds, now=0.0)
+    one = Remembered(application, seconds)
     assert not one.used
     some = plain([event(0, 0), event(1, 0, ago=10_000)], windowed=len(features(application)))
     add(one, some, now=3)
@@ -204,7 +204,7 @@ class Plainly:
     def __init__(self) -> None:
         self.known: dict[tuple[int, int], float] = {}
         self.queue: list[tuple[tuple[int, int], float]] = []
-        self.heard = 0.0
+        self.heard, self.deaf = 0.0, False
         self.came: list[tuple[float, int, int]] = []
 
     def passed(self, place: tuple[int, int], now: float) -> bool:
@@ -212,10 +212,11 @@ class Plainly:
 
     def take(self, now: float) -> list[tuple[tuple[int, int], float | None]]:
         left = []
+        if self.queue:
+            self.deaf |= now - self.heard >= PATIENCE_S
         while self.queue:
             place, until = self.queue[0]
-            long_silent = now - self.heard >= PATIENCE_S
-            given_up = until == np.inf and (long_silent or self.passed(place, now))
+            given_up = until == np.inf and (self.deaf or self.passed(place, now))
             if place not in self.known and until > now and not given_up:
                 break
             self.queue.pop(0)
@@ -246,7 +247,8 @@ def follow(actions: list[tuple[str, Any]]) -> None:
         if kind == "add":
             some = events(*(event((count + n) % 2, count + n, ago) for n, ago in enumerate(what)))
             until: Floats = one.deadlines(some, now, NOW * MICROSECONDS)
-            one.add(some, until)
+            one.add(some, until, now)
+            oracle.heard = oracle.heard if oracle.queue else now
             oracle.queue += list(zip(where(some), until.tolist(), strict=True))
             count += len(what)
         elif kind == "hear":
@@ -256,7 +258,7 @@ def follow(actions: list[tuple[str, Any]]) -> None:
             for place in (place for place in rows if place not in gone):
                 value += 1
                 one.hear([message(*place, value)], now)
-                oracle.known[place], oracle.heard = value, now
+                oracle.known[place], oracle.heard, oracle.deaf = value, now, False
                 oracle.came.append((now, *place))
         else:
             now += what

@@ -1,4 +1,4 @@
-"""What a process decides before its loop runs."""
+"""For how long a learner waits for features is decided before its loop runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from core.applications import APPLICATIONS
 from core.names import Job
 from core.settings import Settings, load
-from learners.process import features_seconds
+from learners.life import features_seconds
 
 APPLICATION = next(one for one in APPLICATIONS.values() if one.windows)
 
