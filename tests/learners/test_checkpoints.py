@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -24,6 +24,7 @@ from learners.versions import KEPT_IN_REDIS, KEPT_PER_RUN, Missing, Shelf, path_
 from tests.learners.fake_mlflow import FakeMlflow
 from tests.learners.in_memory import Topic, loop_over
 from tests.learners.streams import messages
+from tests.learners.waiting import until
 
 APP = next(iter(APPLICATIONS.values()))
 KEY = b"key"
@@ -45,13 +46,6 @@ def publisher(store: Redis) -> Iterator[Publisher]:
     one.start()
     yield one
     one.close(5)
-
-
-def until(true: Callable[[], object], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 def sealed(saved: tuple[Header, Payload], version: int, key: bytes = KEY) -> tuple[Header, bytes]:
@@ -182,7 +176,7 @@ def test_the_newest_that_can_be_used_is_taken(
     found = shelf(store, mlflow).newest()
     assert found is not None
     assert found.header.version == 21, "25 was signed with another key"
-    mlflow.artifacts[f"1/{run}/artifacts/{path_of(21)}"] = sealed(saved, 12)[1]
+    mlflow.artifacts[f"1/{run}/artifacts/{path_of(21)}"] = sealed(saved, 3)[1]
     found = shelf(store, mlflow).newest()
     assert found is not None
     assert found.header.version == 12, "other bytes lie where 21 should"

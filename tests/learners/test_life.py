@@ -27,6 +27,7 @@ from learners.tracking import RESET_FROM
 from tests.learners.fake_mlflow import FakeMlflow
 from tests.learners.in_memory import Broker, Topic, final, loop_over
 from tests.learners.streams import messages
+from tests.learners.waiting import until
 
 APP = next(iter(APPLICATIONS.values()))
 COUNT = 1500
@@ -62,6 +63,9 @@ class Process:
         loop = self.begin()
         while (asked := loop.run(self.stop)) is not None:
             loop = self.life.returned(loop, asked)
+        if self.mlflow.is_up:
+            # The list of versions is written by the publisher: it must have it before it ends.
+            until(lambda: self.life.tracker._open and self.publisher._versions is None)
         _finish(loop, self.publisher, self.life.tracker)
         return loop
 
