@@ -250,9 +250,9 @@ def test_heavy_models_take_a_share() -> None:
 # Who is champion.
 
 
-def better_and_worse(learner: Learner, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets the second model be clearly better than the first, whatever they answered."""
-    scores = dict(zip(learner.entrants, (1.0, 0.5, 0.1), strict=True))
+def scored(learner: Learner, monkeypatch: pytest.MonkeyPatch, *values: float) -> None:
+    """Gives the models these rolling scores, whatever they answered."""
+    scores = dict(zip(learner.entrants, values, strict=True))
     for name, one in learner.entrants.items():
         monkeypatch.setattr(type(one), "rolling_score", property(lambda self: scores[self.name]))
         assert one.name == name
@@ -262,7 +262,7 @@ def test_the_better_challenger_answers_from_the_next_batch_on(monkeypatch: pytes
     application = having(APPLICATIONS["tfd"], "drifter", "columnar_drifter", "naive_drifter")
     log = stream(application, 2000)
     learner = Learner.fresh(application, SHARE)
-    better_and_worse(learner, monkeypatch)
+    scored(learner, monkeypatch, 1.0, 0.5, 0.1)  # an error: less is better
     steps = [learner.step(one) for one in cut(log, range(100, 2000, 100))]
     promoted = [step for step in steps if step.promotion]
     assert len(promoted) == 1
@@ -284,6 +284,6 @@ def test_segments_are_for_a_person_to_judge(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("learners.contest.LEAST_LABELS", 0)
     application = next(one for one in APPLICATIONS.values() if not one.label)
     learner = Learner.fresh(having(application, "drifter", "columnar_drifter", "naive_drifter"), SHARE)
-    better_and_worse(learner, monkeypatch)
+    scored(learner, monkeypatch, 0.1, 0.5, 0.9)
     learner.step(stream(application))
     assert learner.champion.name == "drifter"
