@@ -47,10 +47,10 @@ def compile_loops(folder: Path) -> None:
     options: Any = numba.config
     options.CACHE_DIR = str(folder)
     _spare_memory()
-    from learners.life import warm_up
+    from learners.warm import warm_up
 
     for chosen in APPLICATIONS.values():
-        warm_up(chosen, settings())
+        warm_up(chosen)
 
 
 def _spare_memory() -> None:

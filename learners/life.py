@@ -199,12 +199,6 @@ def placed(
     return start
 
 
-def warm_up(application: Application, options: Settings) -> None:
-    """Compiles what models and scores need: seconds at the first start on a machine, then from its cache."""
-    spare = Learner.fresh(application, options.learners.heavy_share)
-    spare.step(spare.reader.none())
-
-
 def features_seconds(application: Application, options: Settings) -> float:
     """How long an event waits for its windowed features; 0 where nobody computes any."""
     if not application.windows or Job.FEATURES not in options.flink.kept_jobs:

@@ -57,8 +57,8 @@ REPORT_S = 1.0
 LOOK_S = 5.0
 """Between two looks at how far the topic has gone on while the learner rests."""
 
-POINT_LESSONS, POINT_S = 500, 2.0
-"""A point of the history after so many lessons, or so much time in which something changed."""
+POINT_LESSONS, POINT_S, POINT_LEAST_S = 500, 2.0, 0.2
+"""A point of the history after so many lessons, or so much time in which something changed; never sooner."""
 
 SNAPSHOT_REST = 20
 """A snapshot that takes long is followed by so many times its duration without one."""
@@ -109,7 +109,7 @@ class Loop:
         self._kept: tuple[Any, ...] | None = None
         """What `_changed` told at the last snapshot, and at the last that is kept for longer."""
         self._sizes: dict[str, int] = {}
-        self._pointed = learner.taught, learner.asked
+        self._pointed, self._pointed_at = (learner.taught, learner.asked), now
         self._counted = now, learner.asked
         self._rate = 0.0
         self._lag = 0
@@ -262,7 +262,7 @@ class Loop:
         if lessons is not None:
             step = self._learner.step(lessons)
             for one in step.drift:
-                log.warning("drift", **msgspec.to_builtins(one))
+                log.info("drift", **msgspec.to_builtins(one))
             if step.promotion:
                 log.info("promotion", **msgspec.to_builtins(step.promotion))
             self._answers.tell(step, self._learner.reader)
@@ -286,9 +286,10 @@ class Loop:
     def _tick(self, now: float) -> None:
         """Tells the others what is due to be told."""
         learner = self._learner
-        enough = learner.taught - self._pointed[0] >= POINT_LESSONS
+        rested = now - self._pointed_at >= POINT_LEAST_S
+        enough = rested and learner.taught - self._pointed[0] >= POINT_LESSONS
         if enough or (self._pointing.due(now) and (learner.taught, learner.asked) != self._pointed):
-            self._pointed = learner.taught, learner.asked
+            self._pointed, self._pointed_at = (learner.taught, learner.asked), now
             self._publisher.offer_point(reports.point(learner, self._rate))
         if self._reporting.due(now):
             self._measure(now)

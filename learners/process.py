@@ -21,12 +21,13 @@ from core.connect.redis import client
 from core.declaration import Application
 from core.records import LearnerReport, LearnerState
 from core.settings import Settings
-from learners.life import Life, warm_up
+from learners.life import Life
 from learners.loop import Loop
 from learners.publish import Publisher, wait_for
 from learners.source import LostOffsets, Source, Stopped
 from learners.start import UnusableSnapshot
 from learners.tracking import Tracker
+from learners.warm import warm_up
 
 log = structlog.get_logger("millrace.learner")
 
@@ -72,7 +73,7 @@ def _learn(
     def waiting(why: str) -> None:
         publisher.offer_report(_early(application, LearnerState.STARTING, why))
 
-    warm_up(application, options)
+    warm_up(application)
     with _source(options, application) as source:
         loop = life.begin(source, stop, waiting)
         try:

@@ -35,6 +35,7 @@ from learners.publish import Publisher
 from learners.source import Source
 from learners.start import plan
 from learners.tracking import Tracker
+from learners.warm import warm_up
 from models.roster import is_naive
 from producers.registry import generator
 from tests.e2e.stack import Stack, wait_for
@@ -150,8 +151,8 @@ def _loop(application: Application, read: Settings, events: int) -> int:
     source = Source(read.broker.url, application.name)
     kept = source.kept(stop, lambda _: None)
     start = plan(source.topic, {}, {}, kept, "stop")
+    warm_up(application)
     learner = Learner.fresh(application, 1.0)
-    learner.step(learner.reader.none())
     learner.next_offsets = dict(start.begin)
     producer = kafka.producer(read.broker.url, "bench-learner")
     tracker = Tracker(read.mlflow.url, application.name, {}, "", 1e6)

@@ -27,8 +27,8 @@ def test_no_lane_was_silent_for_a_rest() -> None:
 
 
 def test_nobody_has_waited_for_features_during_a_rest() -> None:
-    room = Remembered(APP, 2.5, 0.0)
-    room.add(plain([(0, 0, 5, 9), (0, 1, 6, 9)], windowed=len(features(APP))), np.array([2.5, np.inf]))
+    room = Remembered(APP, 2.5)
+    room.add(plain([(0, 0, 5, 9), (0, 1, 6, 9)], windowed=len(features(APP))), np.array([2.5, np.inf]), 0.0)
     room.rest(1000.0)
     assert room.take(1002.0) is None
     assert where(room.take(1002.6)) == [(0, 0)], "of now: goes on without after its time"
