@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -39,8 +40,12 @@ def run(
 
 
 @cli.command()
-def compile_loops() -> None:
-    """Compiles what models and scores need into NUMBA_CACHE_DIR, so that no learner has to."""
+def compile_loops(folder: Path) -> None:
+    """Compiles what models and scores need into a folder, so that no learner has to (NUMBA_CACHE_DIR)."""
+    import numba
+
+    options: Any = numba.config
+    options.CACHE_DIR = str(folder)
     _spare_memory()
     from learners.life import warm_up
 

@@ -5,7 +5,6 @@ numba looks at the file of a loop alone: a change in another one that it calls w
 
 from __future__ import annotations
 
-import os
 import subprocess
 from hashlib import sha256
 from pathlib import Path
@@ -32,8 +31,7 @@ def start() -> subprocess.Popen[str] | None:
     if cache().exists():
         return None
     return subprocess.Popen(
-        [str(APP_PYTHON), "-m", "learners", "compile-loops"],
-        env=os.environ | {SETTING: str(cache())},
+        [str(APP_PYTHON), "-m", "learners", "compile-loops", str(cache())],
         cwd=REPO,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

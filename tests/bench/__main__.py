@@ -16,6 +16,7 @@ from tests.bench import features as features_bench
 from tests.bench import ingest as ingest_bench
 from tests.bench import latency as latency_bench
 from tests.bench import learners as learners_bench
+from tests.bench import learning as learning_bench
 from tests.bench import rosters as rosters_bench
 from tests.bench import start as start_bench
 from tests.bench import streams as streams_bench
@@ -68,6 +69,15 @@ def learners(
 ) -> None:
     """The online models, asked then taught, one event at a time, against the reference's model and loop."""
     _print(learners_bench.measure(events, say), learners_bench.BASELINE, as_json)
+
+
+@app.command()
+def learning(
+    events: Annotated[int, typer.Option(min=10_000, help="Events per application.")] = 200_000,
+    as_json: AsJson = False,
+) -> None:
+    """The learner's loop, in memory and through a real broker; snapshots and memory. Takes minutes."""
+    _print(learning_bench.measure(events, say), learning_bench.BASELINE, as_json)
 
 
 @app.command()

@@ -204,7 +204,7 @@ def test_a_killed_learner_goes_on_without_a_gap_or_a_double(stack: Stack, name: 
     assert after["learner"]["run_id"] == before["learner"]["run_id"], "the same run goes on"
     answered = predictions(stack, name)
     twice = [key for key, answers in answered.items() if len(answers) > 1]
-    # Asked again since the last snapshot: in time for their features or not, as it comes. The first one counts.
+    # Asked again since the last snapshot, in time for their features or not, as it comes; the first counts.
     assert len(twice) < HISTORY * 0.1, "only what the last snapshots did not know was asked again"
     rows = set(table_keys(stack, name))
     unanswered = rows - set(answered)

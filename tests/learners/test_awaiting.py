@@ -88,13 +88,16 @@ def test_bare_is_who_came_without_any_of_its_features() -> None:
 def test_what_is_done_is_thrown_out_and_arrays_shrink(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("learners.awaiting.FIRST_ROOM", 4)
     awaiting = Awaiting()
-    awaiting.add(plain([(0, n, n, 1000 - n) for n in range(100)]))
+    some = plain([(0, n, n, 1000 - n) for n in range(100)], windowed=1)
+    some.windowed[:95] = 1.0
+    awaiting.add(some)
     assert awaiting.tidy() is None
     awaiting.done(np.arange(90))
     kept = awaiting.tidy()
     assert kept is not None
     assert kept.tolist() == list(range(90, 100))
     assert awaiting.offset.tolist() == list(range(90, 100))
+    assert awaiting.bare.tolist() == [False] * 5 + [True] * 5
     assert (awaiting.size, len(awaiting)) == (10, 10)
     assert awaiting.oldest() == {0: 90}
 

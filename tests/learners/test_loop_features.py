@@ -140,6 +140,19 @@ def test_killed_while_it_waits_it_goes_on_as_if_it_had_not_been() -> None:
     assert state(learner)[0].scores == state(steady)[0].scores
 
 
+def test_what_was_asked_without_is_taken_back_without_waiting() -> None:
+    log = messages(BASE, COUNT, 5.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("learners.remembered.PATIENCE_S", 0.0)
+        learner, _ = run(log, seconds=2.5, lost=3)
+    waits = len(learner.awaiting)
+    assert 0 < learner.awaiting.bare[learner.awaiting.rows].sum() < waits
+    # Their features will never come, and there is much patience now.
+    back, _ = run(log, seconds=2.5, saved=state(learner), lost=3)
+    assert (back.answered, len(back.awaiting)) == ({}, waits)
+    assert state(back) == state(learner)
+
+
 def test_bad_rows_of_features_end_nothing() -> None:
     log = messages(BASE, 300, 5.0)
     stop, broker = threading.Event(), Broker()

@@ -49,6 +49,20 @@ def test_features_missing_then_are_missing_when_taken_back(application: Applicat
     assert state(back) == state(steady)
 
 
+def test_what_was_counted_goes_on() -> None:
+    application = having(APPLICATIONS["tfd"], "drifter", "failing")
+    learner, log = Learner.fresh(application, SHARE), stream(application, 300)
+    learner.step(log)
+    learner.step(log.take(np.arange(290, 300)))
+    learner.pass_over(1, 7, ValueError("bad"))
+    assert (learner.repeats, learner.passed_over) == (10, 1)
+    assert learner.failures == 1 + learner.entrants["failing"].failures > 50
+    back = memory.resumed(application, *state(learner), SHARE)
+    for name in ("asked", "taught", "repeats", "passed_over", "failures", "without_features", "clock"):
+        assert getattr(back, name) == getattr(learner, name), name
+    assert back.without_features > 0
+
+
 def test_who_waited_bare_is_told() -> None:
     application = mixed(APPLICATIONS["tfd"])
     log = stream(application, 300)

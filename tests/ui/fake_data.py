@@ -13,65 +13,11 @@ from typing import Any
 from core import forms
 from core.applications import APPLICATIONS
 from core.declaration import Application, Classification, Clustering, Number, Regression, leaves
-from core.metrics import metrics
-from models.roster import is_naive
+from tests.ui import fake_roster, fake_scores
 
 START = time.time() - 1800
 BACKFILLED = 20_000
 RATE = 10.4
-
-GOAL: dict[str, tuple[float, float, float | None]] = {
-    # metric: at the start, after long learning, naive
-    "roc_auc": (0.52, 0.884, 0.5),
-    "average_precision": (0.03, 0.312, 0.021),
-    "f2": (0.06, 0.437, 0.0967),
-    "precision": (0.03, 0.264, 0.021),
-    "recall": (0.2, 0.561, 1.0),
-    "log_loss": (0.18, 0.0712, 0.1021),
-    "rolling_roc_auc": (0.52, 0.891, 0.5),
-    "rolling_average_precision": (0.03, 0.318, 0.021),
-    "rolling_log_loss": (0.18, 0.0709, 0.1021),
-    "time_rolling_log_loss": (0.18, 0.0711, 0.1021),
-    "f1": (0.04, 0.359, 0.0411),
-    "accuracy": (0.7, 0.958, 0.979),
-    "balanced_accuracy": (0.5, 0.764, 0.5),
-    "g_mean": (0.3, 0.736, 0.0),
-    "kappa": (0.01, 0.339, 0.0),
-    "jaccard": (0.02, 0.219, 0.021),
-    "mcc": (0.02, 0.367, 0.0),
-    "brier": (0.05, 0.0161, 0.0206),
-    "calibration_error": (0.08, 0.0034, 0.0004),
-    "mae": (790.0, 291.0, 548.0),
-    "rmse": (1_090.0, 402.0, 765.0),
-    "r2": (0.42, 0.914, 0.713),
-    "mape": (28.0, 11.4, 20.9),
-    "rolling_mae": (790.0, 286.0, 551.0),
-    "rolling_rmse": (1_090.0, 398.0, 768.0),
-    "time_rolling_mae": (790.0, 288.0, 549.0),
-    "mse": (1_188_100.0, 161_604.0, 585_225.0),
-    "smape": (28.0, 11.1, 21.7),
-    "rmsle": (0.31, 0.142, 0.264),
-    "silhouette": (0.05, 0.412, 0.0),
-    "stability": (0.3, 0.872, 0.17),
-    "segments": (2.0, 6.0, 1.0),
-    "rolling_silhouette": (0.05, 0.42, 0.0),
-    "time_rolling_silhouette": (0.05, 0.41, 0.0),
-}
-
-
-def scores(application: Application, taught: float) -> dict[str, float | None]:
-    """Learning curves with a little noise that depends on nothing but the count."""
-    found: dict[str, float | None] = {}
-    for metric in metrics(application.task):
-        begin, end, _ = GOAL[metric.id]
-        wobble = 0.012 * math.sin(taught / 900 + len(metric.id)) + 0.006 * math.sin(taught / 233)
-        value = end + (begin - end) * math.exp(-taught / 4_000) + (end - begin) * wobble
-        found[metric.id] = round(value) if metric.digits == 0 and not metric.unit else value
-    return found
-
-
-def naive(application: Application) -> dict[str, float | None]:
-    return {metric.id: GOAL[metric.id][2] for metric in metrics(application.task)}
 
 
 def asked(now: float) -> int:
@@ -102,48 +48,6 @@ def segments(application: Application) -> list[dict[str, Any]]:
     ]
 
 
-def models(application: Application, taught: int) -> list[dict[str, Any]]:
-    """The roster: the champion as in the report, the others a little behind it, naive answers behind all."""
-    found = []
-    for place, name in enumerate(application.online):
-        free = is_naive(name)
-        told = naive(application) if free else scores(application, taught * 0.8**place)
-        found.append(
-            {
-                "name": name,
-                "champion": place == 0,
-                "naive": free,
-                "trained": True,
-                "share": 1.0,
-                "microseconds": 3.1 if place == 0 else 410.0,
-                "bytes": 60_000 * (place + 1),
-                "failures": 0,
-                "scores": told,
-                "threshold": None,
-            }
-        )
-    return found
-
-
-def estimated(application: Application) -> dict[str, Any]:
-    names = {Classification: ("roc_auc", "f2"), Regression: ("mae",)}.get(type(application.task), ())
-    return {
-        name: {"value": GOAL[name][1], "realised": 0.98 * GOAL[name][1], "error": 0.03 * GOAL[name][1]}
-        for name in names
-    }
-
-
-def drift(application: Application) -> list[dict[str, Any]]:
-    """One change of an input, and where there is a label one of the error."""
-    one = {"application": application.name, "time": datetime.now(UTC).isoformat(), "detector": "ADWIN"}
-    found = [one | {"feature": "price", "before": 310.2, "after": 402.7, "magnitude": 0.61}]
-    if application.label:
-        found.append(
-            one | {"model": application.online[0], "before": 0.031, "after": 0.052, "magnitude": 0.34}
-        )
-    return found
-
-
 def report(application: Application) -> dict[str, Any]:
     now = time.time()
     done = asked(now) - pending(application)
@@ -161,16 +65,16 @@ def report(application: Application) -> dict[str, Any]:
         "lag": 2,
         "rate": RATE + wave,
         "threshold": 0.118 if classification else None,
-        "scores": scores(application, done),
-        "naive": naive(application),
+        "scores": fake_scores.scores(application, done),
+        "naive": fake_scores.naive(application),
         "confusion": {"tp": 238, "fp": 664, "tn": 21_411, "fn": 187} if classification else {},
         "calibration": _calibration() if classification else [],
         "segments": segments(application),
-        "models": models(application, done),
+        "models": fake_roster.models(application, done),
         "pinned": False,
         "promotions": [],
-        "estimated": estimated(application),
-        "drift": drift(application),
+        "estimated": fake_roster.estimated(application),
+        "drift": fake_roster.drift(application),
         "without_features": 31,
         "run_id": "0f3c9a7e51d24bb8",
         "run_url": "http://127.0.0.1:15000/#/experiments/1/runs/0f3c9a7e51d24bb8",
@@ -191,7 +95,7 @@ def versions(application: Application) -> list[dict[str, Any]]:
             "asked": 20 * version,
             "taught": 19 * version,
             "clock": None,
-            "scores": scores(application, 19 * version),
+            "scores": fake_scores.scores(application, 19 * version),
             "bytes": 250_000,
             "places": places,
             "run_id": "0f3c9a7e51d24bb8",
@@ -226,8 +130,8 @@ def history(application: Application, points: int) -> list[dict[str, Any]]:
                 "asked": taught + 40,
                 "taught": taught,
                 "rate": RATE + 1.6 * math.sin(n / 3),
-                "scores": scores(application, taught),
-                "naive": naive(application),
+                "scores": fake_scores.scores(application, taught),
+                "naive": fake_scores.naive(application),
             }
         )
     return found
@@ -303,8 +207,8 @@ def reply(application: Application, event: dict[str, Any]) -> dict[str, Any]:
         "model": application.online[0],
         "version": 612,
         "source": "live",
-        "scores": scores(application, 38_000),
-        "naive": naive(application),
+        "scores": fake_scores.scores(application, 38_000),
+        "naive": fake_scores.naive(application),
         "snapshot_age_s": 1.4,
         "latency_ms": 2.31,
         "segment": segment,
