@@ -89,7 +89,9 @@ class Loop:
         self._publisher = publisher
         self._tracker = tracker
         self._answers = Answers(learner.application, producer, publisher)
-        self._merge = Merge(start.begin, options.idle_seconds, now)
+        self._merge = Merge(start.begin, options.idle_seconds, 0.0)
+        self._listened = 0.0
+        """Seconds spent on polls, the clock of the merge: who does not listen finds no partition silent."""
         self._room = Remembered(learner.application, features_seconds)
         self._partitions = list(start.begin)
         self._again = dict(start.again)
@@ -120,12 +122,15 @@ class Loop:
         Raises what can't be answered here (lost offsets, lost answers).
         """
         while not stop.is_set():
+            began = time.monotonic()
             found = self._source.poll(BATCH, POLL_S)
             now = time.monotonic()
+            if self._resting is None:
+                self._listened += now - began
             self._receive(found.messages, now)
             self._hear(found.features, now)
             for partition, end in found.drained:
-                self._merge.drain(partition, now)
+                self._merge.drain(partition, self._listened)
                 self._read_again(partition, end)
             self._expect()
             if self._taking_back:
@@ -169,7 +174,6 @@ class Loop:
     def _go_on(self, now: float) -> None:
         """Where it was: the time of rest counts for nobody's patience."""
         rested = now - (self._resting or now)
-        self._merge.rest(rested)
         self._room.rest(rested)
         self._resting, self._state = None, LearnerState.LIVE
         self._reporting.hurry()
@@ -213,7 +217,7 @@ class Loop:
         if len(lessons):
             asked = np.array([self._learner.next_offsets.get(p, 0) for p in lessons.partition.tolist()])
             before = lessons.offset < asked
-            self._merge.add(lessons.take(np.flatnonzero(~before)), now)
+            self._merge.add(lessons.take(np.flatnonzero(~before)), self._listened)
             if self._taking_back and before.any():
                 waited, without = self._learner.waited(lessons.take(np.flatnonzero(before)))
                 until = self._room.deadlines(waited, now, int(time.time() * MICROSECONDS))
@@ -254,7 +258,7 @@ class Loop:
 
     def _work(self, now: float) -> bool:
         """Steps through a batch of lessons; whether there were any."""
-        merged = self._merge.take(now, CHUNK) if len(self._room) < FULL else None
+        merged = self._merge.take(self._listened, CHUNK) if len(self._room) < FULL else None
         if merged is not None and len(merged):
             until = self._room.deadlines(merged, now, int(time.time() * MICROSECONDS))
             self._room.add(merged, until, now)

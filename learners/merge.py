@@ -69,11 +69,6 @@ class Merge:
         """Whether the partition is known to hold more; until it is said, it may."""
         self._lanes[partition].expected = more
 
-    def rest(self, seconds: float) -> None:
-        """So long nothing was fetched: no lane counts as silent for that."""
-        for lane in self._lanes.values():
-            lane.heard += seconds
-
     def take(self, now: float, most: int) -> Lessons | None:
         """The next lessons in order, at most so many; None while a lane holds the others back."""
         if self._pool is None or not all(

@@ -134,6 +134,7 @@ class Remembered:
         """So long nothing was fetched: nobody has waited for that."""
         self._silent_since += seconds
         self._until = self._until + seconds
+        self._trail = deque((at + seconds, reached) for at, reached in self._trail)
 
     def take(self, now: float) -> Lessons | None:
         """The next events in order that have their features, or need not wait for them any more."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -26,6 +27,11 @@ from tests.learners.streams import PARTITIONS, Message
 OPTIONS = Learners(snapshot_seconds=1e-3, tracking_seconds=0.05)
 
 
+def light(application: Application) -> Application:
+    """The application with its first model only: nobody waits for forests here."""
+    return replace(application, online=application.online[:1])
+
+
 class Topic:
     """A log of three partitions, read a few messages at a time; ends the loop when `ready_to_end`."""
 
@@ -37,6 +43,7 @@ class Topic:
         self.read: list[tuple[int, int]] = []
         self.has_answers = False
         self.polls = 0
+        self.one_partition_per_poll = False
         self.before_poll: Callable[[], object] = lambda: None
         self._stop, self._left = stop, polls_at_the_end
         self._at = dict.fromkeys(self.log, 0)
@@ -57,7 +64,7 @@ class Topic:
         self.before_poll()
         found = Found([], [], [])
         for p, some in self.log.items():
-            if p in self.held:
+            if p in self.held or (self.one_partition_per_poll and self.polls % PARTITIONS != p):
                 continue
             new = some[self._at[p] : self._at[p] + 60]
             self._at[p] += len(new)

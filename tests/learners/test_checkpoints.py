@@ -22,11 +22,11 @@ from learners.publish import Publisher
 from learners.tracking import Tracker
 from learners.versions import KEPT_IN_REDIS, KEPT_PER_RUN, Missing, Shelf, path_of
 from tests.learners.fake_mlflow import FakeMlflow
-from tests.learners.in_memory import Topic, loop_over
+from tests.learners.in_memory import Topic, light, loop_over
 from tests.learners.streams import messages
 from tests.learners.waiting import until
 
-APP = next(iter(APPLICATIONS.values()))
+APP = light(next(iter(APPLICATIONS.values())))
 KEY = b"key"
 
 

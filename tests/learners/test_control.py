@@ -18,11 +18,13 @@ from learners import memory
 from learners.control import Desk
 from learners.versions import Found, Missing
 from models.roster import RECIPES
-from tests.learners.in_memory import OPTIONS, Topic, final, loop_over
+from tests.learners.in_memory import OPTIONS, Topic, final, light, loop_over
 from tests.learners.streams import messages
 
-EVERY = pytest.mark.parametrize("application", APPLICATIONS.values(), ids=lambda one: one.name)
-APP = next(iter(APPLICATIONS.values()))
+EVERY = pytest.mark.parametrize(
+    "application", [light(one) for one in APPLICATIONS.values()], ids=lambda one: one.name
+)
+APP = light(next(iter(APPLICATIONS.values())))
 COUNT = 1500
 
 

@@ -25,11 +25,11 @@ from learners.publish import Publisher
 from learners.source import LostOffsets, Source
 from learners.tracking import RESET_FROM
 from tests.learners.fake_mlflow import FakeMlflow
-from tests.learners.in_memory import Broker, Topic, final, loop_over
+from tests.learners.in_memory import Broker, Topic, final, light, loop_over
 from tests.learners.streams import messages
 from tests.learners.waiting import until
 
-APP = next(iter(APPLICATIONS.values()))
+APP = light(next(iter(APPLICATIONS.values())))
 COUNT = 1500
 KEY = "a key of the tests"
 
