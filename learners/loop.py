@@ -111,7 +111,7 @@ class Loop:
         self._kept: tuple[Any, ...] | None = None
         """What `_changed` told at the last snapshot, and at the last that is kept for longer."""
         self._sizes: dict[str, int] = {}
-        self._pointed, self._pointed_at = (learner.taught, learner.asked), now
+        self._pointed, self._pointed_at = (learner.taught, learner.asked), now - POINT_LEAST_S
         self._counted = now, learner.asked
         self._rate = 0.0
         self._lag = 0

@@ -233,6 +233,7 @@ def test_explanations_are_in_the_declared_words_and_change_nothing(
         pytest.skip("explains nothing")
     before = model.to_bytes()
     known = {path for path, _ in leaves(application)} | {one.name for one in features(application)}
+    known |= {field.name for field in application.fields}
     for one in stream(application, 3600)[3500:3520]:
         effects = model.explain_one(one.x)
         assert effects

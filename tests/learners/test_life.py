@@ -46,7 +46,7 @@ class Process:
             redis=all_settings.Redis(url=url),
             mlflow=all_settings.Mlflow(url=mlflow.url),
             flink=all_settings.Flink(jobs="ingest,lakehouse"),
-            learners=all_settings.Learners(snapshot_seconds=0.01, tracking_seconds=0.05),
+            learners=all_settings.Learners(snapshot_seconds=0.01, tracking_seconds=0.05, heavy_share=1.0),
         )
         self.stop = threading.Event()
         self.topic = Topic(messages(APP, count), self.stop)

@@ -27,7 +27,7 @@ def damaged(x: Row, rng: Random) -> Row:
     path = rng.choice(sorted(x))
     if rng.random() < 0.5:
         return {k: v for k, v in x.items() if k != path}
-    odd: Any = rng.choice([0.0, -3, 6.5, 1e6, float("inf")]) if isinstance(x[path], int | float) else "odd"
+    odd: Any = "odd" if isinstance(x[path], str) else rng.choice([0.0, -3, 6.5, 1e6, float("inf")])
     return x | {path: x[path] if path == "timestamp" else rng.choice([None, odd])}
 
 
