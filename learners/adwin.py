@@ -14,7 +14,7 @@ file: see learners/scores/loops.py.
 
 from __future__ import annotations
 
-from math import log, nan, sqrt
+from math import isnan, log, nan, sqrt
 from typing import Any, Final
 
 import numpy as np
@@ -36,9 +36,6 @@ GRACE: Final = 10
 REFERENCE: Final = 1000
 """Values that a detector is standardised by; they are not watched themselves."""
 
-CLIP: Final = 4.0
-"""A value further from the mean, in standard deviations, counts as that far."""
-
 NARROWEST: Final = 0.05
 """A share is never taken as steadier than this standard deviation."""
 
@@ -50,7 +47,10 @@ SEEN, CENTRE, SPREAD = 0, 1, 2
 
 PERIOD_US: Final = 900_000_000
 BITS: Final = 65_536
-"""An entity is looked at once in so long: a bit of its hash is set until the period is over."""
+"""An entity is looked at about once in so long: until then, the bit of its hash is set."""
+
+Plan = tuple[int, int, float, float]
+"""Values to a mean, means to a look, delta, and how many standard deviations a value counts at most."""
 
 State = tuple[Array, Array, Array, Array, Array, Array]
 """By detector: references (d, 3), running means (d, 2), windows (d, 4), sums and squared distances of buckets
@@ -158,18 +158,20 @@ def cut(window: Array, totals: Array, variances: Array, sizes: Array, delta: flo
 
 
 @njit(cache=True)
-def first_of_period(entities: Array, times_us: Array, period: Array, seen: Array, chosen: Array) -> None:
-    """Marks the rows that are their entity's first in this quarter of an hour of event time, (n,) each.
+def now_and_then(entities: Array, times_us: Array, cleared: Array, seen: Array, chosen: Array) -> None:
+    """Marks the rows whose entity was not looked at for about a quarter of an hour of event time, (n,) each.
 
     What an entity does is alike from event to event: taken as independent, a few busy ones would look like
-    drift. 0 is no entity. period: (1,) and seen: (8192,), one bit per hash, are the state. Entities that
-    share a bit hide one another, and when all bits are set the rest of the period is passed over.
+    drift. 0 is no entity. seen: (8192,), one bit per hash, is the state; its bytes are cleared one after the
+    other, cleared: (1,) counts how far, so that entities come up for a look evenly in time. Entities that
+    share a bit hide one another; when all bits are set, a look is free as often as a bit is cleared.
     """
     for row in range(len(entities)):
-        now = times_us[row] // PERIOD_US
-        if now > period[0]:
-            period[0] = now
-            seen[:] = 0
+        now = times_us[row] // (PERIOD_US // len(seen))
+        if now > cleared[0]:
+            for turn in range(max(cleared[0] + 1, now - len(seen) + 1), now + 1):
+                seen[turn % len(seen)] = 0
+            cleared[0] = now
         bit = entities[row] % BITS
         mask = np.uint8(1 << (bit % 8))
         chosen[row] = entities[row] == 0 or not seen[bit // 8] & mask
@@ -179,42 +181,69 @@ def first_of_period(entities: Array, times_us: Array, period: Array, seen: Array
 
 @njit(cache=True)
 def watch(
-    rows: Array,
+    columns: Array,
     times_us: Array,
     firsts: Array,
     kinds: Array,
-    plan: tuple[int, int, float],
+    plan: Plan,
     state: State,
     found: Array,
 ) -> int:
-    """Takes rows in order; how many changes were found.
+    """Takes values in order, column by column; how many changes were found.
 
-    rows: (n, c), NaN is no value. firsts, kinds: (c,) a column's first detector, and how many values a
-    category has, each with a detector of its own, or 0 for a number. plan: values to a mean, means to a look,
-    delta.
+    columns: (c, n), NaN is no value. firsts, kinds: (c,) a column's first detector, and how many values a
+    category has, each with a detector of its own, or 0 for a number.
     found: written (detector, time in us, before, after, in standard deviations).
     """
-    group, clock, delta = plan
-    references, running = state[0], state[1]
     count = 0
-    for row in range(rows.shape[0]):
-        for column in range(rows.shape[1]):
-            value, first, kind = rows[row, column], firsts[column], kinds[column]
-            if value != value:
-                continue
-            if references[first, SEEN] < REFERENCE:
-                _refer(references, first, kind, value)
-                continue
-            running[first, 0] += 1
-            if kind == 0:
-                off = (value - references[first, CENTRE]) / _deviation(references[first], kind)
-                running[first, 1] += min(CLIP, max(-CLIP, off))
-            else:
-                running[first + int(value), 1] += 1
-            if running[first, 0] == group:
-                running[first, 0] = 0
-                for detector in range(first, first + max(1, kind)):
-                    count += _take(detector, kind, times_us[row], group, clock, delta, state, found[count:])
+    for column in range(columns.shape[0]):
+        first, kind = firsts[column], kinds[column]
+        seen = 0
+        while seen < columns.shape[1] and state[0][first, SEEN] < REFERENCE:
+            if not isnan(columns[column, seen]):
+                _refer(state[0], first, kind, columns[column, seen])
+            seen += 1
+        values, times = columns[column, seen:], times_us[seen:]
+        if kind:
+            count += _watch_category(values, times, first, kind, plan, state, found[count:])
+        else:
+            count += _watch_number(values, times, first, plan, state, found[count:])
+    return count
+
+
+@njit(cache=True)
+def _watch_number(
+    values: Array, times_us: Array, detector: int, plan: Plan, state: State, found: Array
+) -> int:
+    group, clip, running, count = plan[0], plan[3], state[1], 0
+    if not len(values):
+        return 0
+    centre, deviation = state[0][detector, CENTRE], _deviation(state[0][detector], 0)
+    for row in range(len(values)):
+        if isnan(values[row]):
+            continue
+        running[detector, 0] += 1
+        running[detector, 1] += min(clip, max(-clip, (values[row] - centre) / deviation))
+        if running[detector, 0] == group:
+            running[detector, 0] = 0
+            count += _take(detector, 0, times_us[row], plan, state, found[count:])
+    return count
+
+
+@njit(cache=True)
+def _watch_category(
+    values: Array, times_us: Array, first: int, kind: int, plan: Plan, state: State, found: Array
+) -> int:
+    group, running, count = plan[0], state[1], 0
+    for row in range(len(values)):
+        if isnan(values[row]):
+            continue
+        running[first, 0] += 1
+        running[first + int(values[row]), 1] += 1
+        if running[first, 0] == group:
+            running[first, 0] = 0
+            for detector in range(first, first + kind):
+                count += _take(detector, kind, times_us[row], plan, state, found[count:])
     return count
 
 
@@ -241,19 +270,18 @@ def _take(
     detector: int,
     kind: int,
     at_us: int,
-    group: int,
-    clock: int,
-    delta: float,
+    plan: Plan,
     state: State,
     found: Array,
 ) -> int:
     """A mean of `group` values is full: it goes into the detector's window. 1 when a change was found."""
     references, running, windows, totals, variances, sizes = state
+    group, clock, delta, clip = plan
     deviation, centre = _deviation(references[detector], kind), references[detector, CENTRE]
     mean = running[detector, 1] / group
     running[detector, 1] = 0.0
     if kind:
-        mean = min(CLIP, max(-CLIP, (mean - centre) / deviation))
+        mean = min(clip, max(-clip, (mean - centre) / deviation))
     # The mean of so many has a standard deviation of 1 again, as if they were independent.
     root = sqrt(float(group))
     window = windows[detector]
@@ -261,7 +289,7 @@ def _take(
     if window[TICK] % clock:
         return 0
     before, after = cut(window, totals[detector], variances[detector], sizes[detector], delta)
-    if before != before:
+    if isnan(before):
         return 0
     found[0, 0] = detector
     found[0, 1] = at_us

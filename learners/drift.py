@@ -4,9 +4,9 @@
                                          +-> changes of the mean -> DriftEvent
     columns of events -------> inputs ---+
 
-An error that grows is told, one that falls is learning and is not. An input is told both ways; of a category,
-each value's share. Changes below a tenth of a standard deviation are adapted to and not told: on a long
-stream ADWIN finds the hour of the day in anything.
+An error that grows by a tenth since it was lowest is told, one that falls is learning and is not. An input is
+told both ways from a tenth of a standard deviation on; of a category, each value's share. Smaller changes are
+adapted to in silence: on a long stream ADWIN finds the hour of the day in anything.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from math import isnan, nan
 from typing import Any, Final, Self
 
 import msgspec
@@ -33,18 +34,20 @@ DELTA: Final = 0.002
 """Of the detector of errors; those of inputs share it (Bonferroni)."""
 
 LEAST: Final = 0.1
-"""Standard deviations that a mean must have moved to be told."""
+"""Standard deviations that the mean of an input must have moved to be told."""
+
+LEAST_GROWTH: Final = 1.1
+"""How many times the mean error must have become to be told."""
 
 CERTAIN: Final = 1e-15
-
-LARGEST_ERROR: Final = 1e6
 
 MOST_VALUES: Final = 16
 """Categories with more values are not watched: each value would be too rare to tell anything."""
 
-_ERRORS: Final = (8, 4, DELTA)
-_GROUP, _CLOCK = 8, 8
-"""Values to a mean, and means to a look."""
+_ERRORS: Final = (8, 4, DELTA, 16.0)
+_INPUTS: Final = (8, 8, DELTA, 4.0)
+"""Values to a mean, means to a look, delta, and the standard deviations that a value counts at most: losses
+of rare positives lie far from the mean, and are all that tells of them."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -72,10 +75,12 @@ class Drift:
         sizes = [len(names) if names[0] != path else 0 for path, names in self._columns.items()]
         self._kinds = np.array(sizes, dtype=np.int64)
         self._firsts = np.cumsum([0, *np.maximum(1, self._kinds)])[:-1].astype(np.int64)
-        self._plan = _GROUP, _CLOCK, DELTA / max(1, len(self._names))
+        group, clock, delta, clip = _INPUTS
+        self._plan = group, clock, delta / max(1, len(self._names)), clip
         self._errors = adwin.empty(1)
         self._inputs = adwin.empty(len(self._names))
-        self._period = np.zeros(1, dtype=np.int64)
+        self._level = np.full(1, nan)
+        self._cleared = np.zeros(1, dtype=np.int64)
         self._seen = np.zeros(adwin.BITS // 8, dtype=np.uint8)
 
     @property
@@ -85,24 +90,40 @@ class Drift:
 
     def errors(self, values: Floats, times_us: Array) -> list[DriftEvent]:
         """Takes losses in the order in which their labels came, (n,) each; NaN is none. Growth is told."""
-        rows = np.ascontiguousarray(values, dtype=np.float64)[:, None]
+        rows = np.ascontiguousarray(values, dtype=np.float64)[None, :]
         first, kind = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
         found = self._watch(rows, times_us, first, kind, _ERRORS, self._errors)
-        return [self._event(one, model=self.model) for one in found if one[4] >= LEAST]
+        return [self._event(one, model=self.model) for one in found if self._grown(one)]
+
+    def _grown(self, found: list[float]) -> bool:
+        """Whether the error is well above where it was at its lowest since it was last told.
+
+        Labels of a change come mixed with others, and the model adapts: one change is often found in several
+        steps, each too small to be told. The change is then told as from that level on.
+        """
+        before, after, level = found[2], found[3], self._level[0]
+        self._level[0] = level = before if isnan(level) else min(level, before)
+        if after < LEAST_GROWTH * level or after <= before:
+            return False
+        found[2], found[4] = level, found[4] * (after - level) / (after - before)
+        self._level[0] = after
+        return True
 
     def inputs(self, columns: Mapping[str, Array], times_us: Array) -> list[DriftEvent]:
         """Takes events in order as columns (models.columns), (n,) each; raises KeyError of a missing one."""
         if not self._columns:
             return []
         chosen = np.ones(len(times_us), dtype=np.bool_)
-        adwin.first_of_period(columns[self.application.key], times_us, self._period, self._seen, chosen)
-        rows = np.empty((int(chosen.sum()), len(self._columns)))
+        adwin.now_and_then(columns[self.application.key], times_us, self._cleared, self._seen, chosen)
+        rows = np.empty((len(self._columns), int(chosen.sum())))
+        if not rows.shape[1]:
+            return []
         times_us = times_us[chosen]
-        for place, path in enumerate(self._columns):
-            column = columns[path][chosen]
-            rows[:, place] = column
+        for row, path in zip(rows, self._columns, strict=True):
+            column = columns[path]
+            row[:] = column[chosen]
             if column.dtype.kind == "i":
-                rows[column == NULL, place] = np.nan
+                row[row == NULL] = np.nan
         found = self._watch(rows, times_us, self._firsts, self._kinds, self._plan, self._inputs)
         return [self._event(one, feature=self._names[int(one[0])]) for one in found if abs(one[4]) >= LEAST]
 
@@ -112,16 +133,15 @@ class Drift:
         times_us: Array,
         firsts: Array,
         kinds: Array,
-        plan: tuple[int, int, float],
+        plan: adwin.Plan,
         state: adwin.State,
     ) -> list[list[float]]:
-        if len(rows) != len(times_us):
-            raise ValueError(f"{len(rows)} rows have {len(times_us)} times")
-        detectors = len(state[0])
-        found = np.empty((detectors * (len(rows) // plan[0] + 1), 5))
+        if rows.shape[1] != len(times_us):
+            raise ValueError(f"{rows.shape[1]} values have {len(times_us)} times")
+        found = np.empty((len(state[0]) * (len(times_us) // plan[0] + 1), 5))
         count = adwin.watch(rows, times_us, firsts, kinds, plan, state, found)
         told: list[list[float]] = found[:count].tolist()
-        return told
+        return sorted(told, key=lambda one: one[1])
 
     def _event(self, found: Sequence[float], model: str = "", feature: str = "") -> DriftEvent:
         return DriftEvent(
@@ -136,7 +156,7 @@ class Drift:
         )
 
     def _arrays(self) -> tuple[Array, ...]:
-        return *self._errors, *self._inputs, self._period, self._seen
+        return *self._errors, *self._inputs, self._level, self._cleared, self._seen
 
     def to_bytes(self) -> bytes:
         """All state, compressed: most buckets are empty. `from_bytes` of it goes on exactly."""
@@ -161,14 +181,15 @@ class Drift:
 
 
 def losses(application: Application, answers: Floats, truths: Floats) -> Floats:
-    """What `errors` takes: log loss, or the absolute error relative to the truth; NaN of clusters, (n,)."""
+    """What `errors` takes, (n,): log loss; or 2 |y - p| / (|y| + |p|), which is bounded; NaN of segments."""
     match application.task:
         case Classification():
             p = np.clip(answers, CERTAIN, 1 - CERTAIN)
             return np.asarray(-np.log(np.where(truths > 0.5, p, 1 - p)))
         case Regression(floor=floor):
-            error = np.abs(np.maximum(answers, floor) - truths)
-            return np.minimum(LARGEST_ERROR, error / np.maximum(np.abs(truths), max(1e-9, abs(floor))))
+            told = np.maximum(answers, floor)
+            size = np.abs(told) + np.abs(truths)
+            return np.asarray(2 * np.abs(told - truths) / np.where(size > 0, size, 1.0))
         case _:
             return np.full(len(answers), np.nan)
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import psutil
 import typer
 
+from tests.bench import drift as drift_bench
 from tests.bench import features as features_bench
 from tests.bench import ingest as ingest_bench
 from tests.bench import latency as latency_bench
@@ -27,6 +28,9 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, last, on standard output.")]
 
 _RATES = [200.0, 2000.0]
+
+_SEEDS = [2, 3, 4]
+"""The detectors' constants were chosen on seed 1."""
 
 _VERSIONS = ("confluent-kafka", "deltalake", "msgspec", "numpy", "river", "streamlit")
 
@@ -88,6 +92,16 @@ def rosters(
 ) -> None:
     """Every model of every roster, labels late, at the rates of live and of history. Takes minutes."""
     _print(rosters_bench.measure(events, seed, say), rosters_bench.BASELINE, as_json)
+
+
+@app.command()
+def drift(
+    hours: Annotated[float, typer.Option(min=3, help="Live hours of the usual world per seed.")] = 8,
+    seed: Annotated[list[int], typer.Option(help="Of the stream; repeatable.")] = _SEEDS,
+    as_json: AsJson = False,
+) -> None:
+    """Drift on the stream: false alarms a day, and per scenario the delay in events. Takes minutes."""
+    _print(drift_bench.measure(hours, seed, say), drift_bench.BASELINE, as_json)
 
 
 @app.command()

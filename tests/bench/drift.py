@@ -34,15 +34,23 @@ BASELINE = "the same streams without a scenario: every alarm on them is a false 
 RATE = 10
 """Events a second, in event time."""
 
-BEFORE_H = 1
-"""Hours of the usual world before a scenario begins."""
+HISTORY = 20_000
+HISTORY_SPAN = timedelta(days=14)
+"""What comes first, as at a first start: the model knows the hours and the days when it goes live."""
 
-AFTER_S = 900
+BEFORE_H = 2.0
+"""Live hours of the usual world before a scenario begins."""
+
+MINUTES = 60.0
+"""Of a scenario."""
+
+AFTER_S = 3600.0
 """What is found so long after a scenario still counts: labels come late."""
 
 SCENARIOS = (Name.SUDDEN, Name.MODERATE_DRIFT, Name.GRADUAL, Name.LABEL_NOISE)
 
 BEGAN = datetime(2026, 3, 2, 8, tzinfo=UTC)
+"""When the stream goes live."""
 
 _BATCH = 600
 
@@ -60,25 +68,26 @@ class Run:
         self.waiting: list[tuple[datetime, int, Any, Any, float]] = []
         self.watched_s = 0.0
         """Seconds that the detectors of inputs took."""
-
-    @property
-    def time(self) -> datetime:
+        self.time = BEGAN - HISTORY_SPAN
         """Of the next event."""
-        return BEGAN + timedelta(seconds=self.made / RATE)
+        self.gap = HISTORY_SPAN / HISTORY
+        self.go(HISTORY)
+        self.time, self.gap = BEGAN, timedelta(seconds=1) / RATE
 
-    def go(self, seconds: float, scenario: Scenario | None = None) -> list[DriftEvent]:
-        """The changes that are found in so many seconds of event time."""
-        found = []
-        left = int(seconds * RATE)
-        while left > 0:
-            found += self._batch(min(_BATCH, left), scenario)
-            left -= _BATCH
+    def go(self, events: int, scenario: Scenario | None = None) -> list[DriftEvent]:
+        """The changes that are found in so many events; in a scenario, no more once both kinds are found."""
+        found: list[DriftEvent] = []
+        for start in range(0, events, _BATCH):
+            found += self._batch(min(_BATCH, events - start), scenario)
+            if scenario and len({bool(one.model) for one in found}) == 2:
+                break
         return found
 
     def _batch(self, count: int, scenario: Scenario | None) -> list[DriftEvent]:
         rows, times, told, known = [], [], [], []
         for _ in range(count):
             time = self.time
+            self.time += self.gap
             holds = conditions(scenario, time)
             event = self.source.next(time, holds.shift)
             if self.noise.random() < holds.label_noise:
@@ -130,16 +139,16 @@ def _measured(
     delays: dict[str, list[dict[str, int | None]]] = {name: [] for name in SCENARIOS}
     for seed in seeds:
         run = Run(application, seed)
-        false += run.go(BEFORE_H * 3600)
+        false += run.go(_events(BEFORE_H * 3600))
         for name in SCENARIOS:
             if application.label is None and name is Name.LABEL_NOISE:
                 continue
             branch = deepcopy(run)
-            scenario = planned(name, start=branch.time)
-            seconds = (scenario.end - scenario.start).total_seconds() + AFTER_S
-            delays[name].append(_delays(branch.go(seconds, scenario), scenario))
+            scenario = planned(name, start=branch.time, minutes=MINUTES)
+            found = branch.go(_events(MINUTES * 60 + AFTER_S), scenario)
+            delays[name].append(_delays(found, scenario))
             say(f"{application.name}, seed {seed}, {name}: {delays[name][-1]}")
-        false += run.go((hours - BEFORE_H) * 3600)
+        false += run.go(_events((hours - BEFORE_H) * 3600))
         say(f"{application.name}, seed {seed}: {len(false)} false alarms up to here")
     days = hours * len(seeds) / 24
     return {
@@ -152,6 +161,10 @@ def _measured(
         "false_inputs": _counted(one.feature for one in false if one.feature),
         "delay_events": {name: _summary(told) for name, told in delays.items() if told},
     }
+
+
+def _events(seconds: float) -> int:
+    return round(seconds * RATE)
 
 
 def _delays(found: list[DriftEvent], scenario: Scenario) -> dict[str, int | None]:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,8 @@ from learners.drift import BadDrift, Drift, losses, watchable
 EVERY = pytest.mark.parametrize("application", APPLICATIONS.values(), ids=lambda one: one.name)
 CLASSES = next(one for one in APPLICATIONS.values() if isinstance(one.task, Classification))
 NUMBERS = next(one for one in APPLICATIONS.values() if isinstance(one.task, Regression))
+assert isinstance(NUMBERS.task, Regression)
+FLOOR = NUMBERS.task.floor
 CLUSTERS = next(one for one in APPLICATIONS.values() if isinstance(one.task, Clustering))
 
 BEGAN = datetime(2026, 3, 2, tzinfo=UTC)
@@ -113,11 +115,33 @@ def test_an_error_that_falls_is_no_alarm() -> None:
     assert len(drift.errors(rng.random(5000) + 1, times(5000, 10_000))) > 0
 
 
+def test_an_error_that_creeps_is_told_from_where_it_began() -> None:
+    rng, drift = np.random.default_rng(8), Drift(NUMBERS, ())
+    assert drift.errors(rng.normal(1, 0.1, 20_000), times(20_000)) == []
+    creeping = 1 + np.arange(40_000) / 40_000
+    found = drift.errors(rng.normal(creeping, 0.1), times(40_000, 20_000))
+    assert 4 <= len(found) <= 8
+    assert found[0].before == pytest.approx(1.0, abs=0.02)
+    assert found[0].after >= 1.1 * found[0].before
+    assert found[0].magnitude == pytest.approx((found[0].after - found[0].before) / 0.1, rel=0.1)
+    assert all(one.after >= 1.1 * one.before for one in found)
+
+
 def test_small_changes_are_not_told() -> None:
     rng, drift = np.random.default_rng(4), Drift(NUMBERS, ())
-    stream = rng.normal(size=400_000) + 0.05 * (np.arange(400_000) > 200_000)
+    stream = rng.normal(size=400_000) + 1 + 0.1 * (np.arange(400_000) > 200_000)
     assert drift.errors(stream, times(400_000)) == []
     assert drift._errors[2][0, adwin.WIDTH] < 400_000 / 8 * 0.75
+
+
+def test_a_small_change_of_an_input_is_not_told() -> None:
+    path = watchable(NUMBERS)[0]
+    for shift, told in ((0.05, False), (0.3, True)):
+        drift, made = Drift(NUMBERS, [path]), columns(NUMBERS, 200_000)
+        made[path] = np.random.default_rng(9).normal(size=200_000) + shift * (np.arange(200_000) > 100_000)
+        found = drift.inputs(made, times(200_000))
+        assert drift._inputs[2][0, adwin.WIDTH] < 200_000 / 8 * 0.75
+        assert bool(found) == told
 
 
 @EVERY
@@ -135,10 +159,43 @@ def test_stationary_inputs_raise_no_alarm_and_a_changed_one_tells_which(applicat
     values = next(leaf.values for path, leaf in leaves(application) if path == category)  # type: ignore[union-attr]
     now = found[f"{category}={values[1]}"]
     assert now.before == pytest.approx(1 / (len(values) + 1), abs=0.02)
-    assert 0.6 < now.after < 1.05
-    assert now.magnitude > 1
+    # Buckets are forgotten whole, see above.
+    assert 0.5 < now.after < 1.05
+    assert now.magnitude > 0.7
     assert now.model == ""
     assert (now.time - BEGAN).total_seconds() == pytest.approx(4000 + 12, abs=12)
+
+
+def test_an_entity_is_looked_at_now_and_then() -> None:
+    drift = Drift(NUMBERS)
+    seconds = np.arange(36_000, dtype=np.int64) * 100_000 + BEGAN_US
+    entities = np.arange(36_000, dtype=np.int64) % 50 + 1000
+    entities[::7] = 0
+    chosen = np.zeros(36_000, dtype=np.bool_)
+    adwin.now_and_then(entities, seconds, drift._cleared, drift._seen, chosen)
+    assert chosen[entities == 0].all()
+    looks = [chosen[entities == one] for one in range(1000, 1050)]
+    # Four times in the hour, and once at the start; at times of their own.
+    assert {int(look.sum()) for look in looks} <= {4, 5}
+    assert len({int(look.argmin()) for look in looks}) == 1
+    strangers = np.arange(1, 3000, dtype=np.int64) * 2**40 + np.arange(1, 3000) * 7
+    later = np.full(2999, seconds[-1] + 10**10)
+    chosen = np.zeros(2999, dtype=np.bool_)
+    adwin.now_and_then(strangers, later, drift._cleared, drift._seen, chosen)
+    assert chosen.mean() > 0.95
+
+
+def test_what_one_entity_repeats_is_no_drift() -> None:
+    """Sessions of 50 events with a value each: as independent values they would raise alarms."""
+    rng = np.random.default_rng(6)
+    sessions = rng.integers(1, 2**60, 800)
+    made = columns(NUMBERS, 40_000)
+    made[NUMBERS.key] = np.repeat(sessions, 50)
+    for path in watchable(NUMBERS):
+        made[path] = np.repeat(made[path][:800], 50)
+    assert Drift(NUMBERS).inputs(made, times(40_000)) == []
+    made[NUMBERS.key] = np.zeros(40_000, dtype=np.int64)
+    assert Drift(NUMBERS).inputs(made, times(40_000)) != []
 
 
 @EVERY
@@ -176,6 +233,17 @@ def test_bytes_go_on_exactly(application: Application) -> None:
     assert len(drift.to_bytes()) < 80_000
 
 
+def test_bytes_keep_the_level_from_which_an_error_has_crept() -> None:
+    rng, drift = np.random.default_rng(8), Drift(NUMBERS, ())
+    creeping = rng.normal(1 + np.maximum(0, np.arange(60_000) - 20_000) / 100_000, 0.1)
+    drift.errors(creeping[:27_000], times(27_000))
+    again = Drift.from_bytes(drift.to_bytes(), NUMBERS)
+    (expected, *_) = drift.errors(creeping[27_000:], times(33_000, 27_000))
+    (found, *_) = again.errors(creeping[27_000:], times(33_000, 27_000))
+    assert found == expected
+    assert found.before == pytest.approx(1.0, abs=0.02)
+
+
 def test_bytes_of_others_are_refused() -> None:
     data = Drift(CLASSES).to_bytes()
     for wrong in (b"", data[:-5]):
@@ -194,23 +262,24 @@ def test_what_tells_the_time_is_not_watched() -> None:
 def test_losses_are_those_of_the_task() -> None:
     loss = losses(CLASSES, np.array([0.25, 0.25, np.nan]), np.array([1.0, 0.0, 1.0]))
     np.testing.assert_allclose(loss, [-np.log(0.25), -np.log(0.75), np.nan])
-    np.testing.assert_allclose(losses(NUMBERS, np.array([150.0, 0.0]), np.array([100.0, 120.0])), [0.5, 0.5])
+    numbers = losses(NUMBERS, np.array([300.0, 0.0]), np.array([100.0, 180.0]))
+    np.testing.assert_allclose(numbers, [1.0, 2 * (180 - FLOOR) / (180 + FLOOR)])
     assert np.isnan(losses(CLUSTERS, np.array([1.0]), np.array([np.nan]))).all()
 
 
 def test_lengths_that_differ_are_refused() -> None:
-    with pytest.raises(ValueError, match="3 rows have 2 times"):
+    with pytest.raises(ValueError, match="3 values have 2 times"):
         Drift(NUMBERS, ()).errors(np.zeros(3), times(2))
 
 
 @EVERY
 def test_inputs_cost_little(application: Application) -> None:
-    """A tenth of the budget (500,000 events/s for about 20 inputs), for busy machines."""
+    """A fifth of the budget (500,000 events/s for about 20 inputs), for busy machines."""
     drift, made, at = Drift(application), columns(application, 20_000), times(20_000)
     drift.inputs(made, at)
     took = []
     for _ in range(3):
-        began = perf_counter()
+        began = process_time()
         drift.inputs(made, at)
-        took.append(perf_counter() - began)
-    assert min(took) < 20_000 / 50_000
+        took.append(process_time() - began)
+    assert min(took) < 20_000 / 100_000

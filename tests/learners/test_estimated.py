@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from sklearn import metrics as exact
+from sklearn.isotonic import IsotonicRegression
 
 from core.applications import APPLICATIONS
 from core.declaration import Application, Classification, Clustering, Regression
+from learners import expectation
 from learners.estimated import MEASURES, BadEstimates, Estimated
 from learners.scores.prequential import build
 from models.base import Floats
@@ -85,11 +87,23 @@ def test_probabilities_that_say_too_much_are_corrected_by_past_labels() -> None:
     came = scored(boast[-DELAY:], y[-DELAY:])
     for name, value in came.items():
         assert one.values()[name].value == pytest.approx(value, abs=2 * TOLERANCE[name]), name
+        error = one.values()[name].error
+        assert error is not None
+        assert error < 1.5 * TOLERANCE[name], name
     uncorrected = Estimated(CLASSES)
     feed(uncorrected, boast[:DELAY], rng.random(DELAY))
     estimate = uncorrected.values()["precision"].value
     assert estimate is not None
     assert estimate > came["precision"] + 0.1
+
+
+def test_what_answers_meant_long_ago_is_forgotten() -> None:
+    p, y = doubtful(80_000, 9, 0.5)
+    y[:30_000] = 0
+    one = Estimated(CLASSES)
+    feed(one, p, y)
+    for name, value in scored(p[-DELAY:], y[-DELAY:]).items():
+        assert one.values()[name].value == pytest.approx(value, abs=2 * TOLERANCE[name]), name
 
 
 def test_the_error_of_the_estimate_is_measured_when_the_same_answers_mean_something_else() -> None:
@@ -118,6 +132,56 @@ def test_longer_trips_are_expected_to_err_more() -> None:
     assert estimate.realised == pytest.approx(np.abs(truths - told)[-6000:].mean(), rel=0.1)
     assert estimate.error is not None
     assert estimate.error < 0.15 * expected
+
+
+def test_what_is_below_the_floor_errs_as_the_floor_does() -> None:
+    assert isinstance(NUMBERS.task, Regression)
+    one, floor = Estimated(NUMBERS), NUMBERS.task.floor
+    feed(one, np.full(9000, -1e6), np.full(9000, floor + 5))
+    assert one.values()["mae"].value == pytest.approx(5)
+
+
+def test_calibration_is_isotonic() -> None:
+    rng = np.random.default_rng(1)
+    known, table = np.zeros((3, expectation.PLACES)), np.full((2, expectation.PLACES), np.nan)
+    known[0], known[1] = rng.integers(0, 500, (2, expectation.PLACES))
+    expectation._calibrate(known, table)
+    middle = np.array([expectation.middle(place) for place in range(expectation.PLACES)])
+    weight = known[0] + known[1] + expectation.PRIOR
+    share = (known[1] + expectation.PRIOR * middle) / weight
+    fitted = IsotonicRegression().fit(middle, share, sample_weight=weight).predict(middle)
+    np.testing.assert_allclose(table[0], fitted)
+
+
+def test_windows_hold_4000_answers_each_and_are_compared_once() -> None:
+    p, y = doubtful(4000 * 5 + DELAY, 2, 0.3)
+    one = Estimated(CLASSES)
+    feed(one, p, y)
+    expected, realised, comparisons = one._state[6][:, -1], one._state[7][:, -1], one._state[11]
+    assert expected[:6].tolist() == [4000] * 5 + [3000]
+    assert realised[:6].tolist() == [4000] * 5 + [0]
+    assert set(comparisons.tolist()) == {5}
+    # An event that comes late belongs to a window that is over: its label changes nothing there.
+    before = one._state[7].copy()
+    early = np.array([100], dtype=np.int64)
+    one.follow(np.array([0.5]), np.ones(1), np.array([0, ~0]), np.array([0.3]), early, early)
+    np.testing.assert_array_equal(one._state[7], before)
+    assert set(one._state[11].tolist()) == {5}
+
+
+def test_events_of_one_moment_are_of_one_window() -> None:
+    p, y = doubtful(10_000, 2, 0.3)
+    one, same, order = Estimated(CLASSES), np.full(10_000, 7, dtype=np.int64), np.arange(10_000)
+    one.follow(p, y, order, np.full(10_000, 0.3), same, same)
+    assert one._state[6][:2, -1].tolist() == [10_000, 0]
+
+
+def test_windows_with_a_few_labels_missing_are_compared_when_they_are_old() -> None:
+    p, y = doubtful(4000 * 40, 2, 0.3)
+    y[::20] = np.nan
+    one = Estimated(CLASSES)
+    feed(one, p, y)
+    assert set(one._state[11].tolist()) == {40 - expectation.WINDOWS}
 
 
 @EVERY
