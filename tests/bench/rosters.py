@@ -19,7 +19,7 @@ from core.applications import APPLICATIONS
 from core.declaration import Application, Classification, Clustering, Regression
 from models import answer, build, row
 from tests.bench.streams import BEGAN, DENSE_S, SPARSE_S, stream
-from tests.bench.windowed import windowed
+from tests.bench.windows import windowed
 
 BASELINE = "the naive answers of the same roster, on the same rows"
 
@@ -53,7 +53,7 @@ def measure(events: int, seed: int, say: Callable[[str], None]) -> dict[str, Any
 
 def _rows(application: Application, events: int, gap: float, seed: int) -> list[Asked]:
     made, _ = stream(application.name, events, gap, seed)
-    known = windowed(application, made, gap)
+    known = windowed(application, made)
     delay, label = application.label_delay, application.label or ""
     rows = []
     for event, remembered in zip(made, known, strict=True):
