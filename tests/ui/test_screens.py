@@ -81,7 +81,10 @@ def test_live_shows_scores_beside_naive_ones(opened: Open, application: Applicat
     leading = shown[metrics(application.task)[0].title]
     assert leading.delta.startswith("naive ")
     assert charts(test) >= 2
-    roster, *_, answers = (one.value for one in test.dataframe)
+    roster, *others, answers = (one.value for one in test.dataframe)
+    told = {column for one in others for column in one.columns}
+    assert ({"Expected", "Label after"} <= told) == bool(application.label)
+    assert "What changed" in told
     assert len(roster) == len(application.online)
     assert roster["Role"].tolist().count("champion") == 1
     assert len(answers) == 50

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -12,7 +12,7 @@ from core.records import Segment
 from ui import formats, reads
 from ui.client import Live
 from ui.figures import calibration, matrix, residuals, scores, segments
-from ui.parts import answers, chart, kpis, leaderboard, outlook, scorecard, training, trouble
+from ui.parts import answers, chart, delays, kpis, leaderboard, outlook, scorecard, training, trouble
 
 PAIRS_LIMIT = 200
 
@@ -22,17 +22,13 @@ def show(application: Application) -> None:
     _training(application)
     _numbers(application)
     _scores(application)
-    with st.container(border=True):
-        st.subheader("Leaderboard", anchor=False)
-        _leaderboard(application)
-    with st.container(border=True):
-        st.subheader("Before labels come", anchor=False)
-        _outlook(application)
+    _panel(application, "Leaderboard", leaderboard.draw)
+    _panel(application, "Before labels come", outlook.draw)
     _details(application)
+    if application.label:
+        _panel(application, "When labels come", delays.draw)
     _answers(application)
-    with st.container(border=True):
-        st.subheader("All scores", anchor=False)
-        _scorecard(application)
+    _panel(application, "All scores", scorecard.draw)
 
 
 @st.fragment(run_every=2)
@@ -182,31 +178,20 @@ def _clustering(application: Application, report: Live) -> None:
         st.caption("Mean of each input; blue lies above the mean of all, amber below.")
 
 
+def _panel(application: Application, title: str, draw: Callable[[Application, Live], None]) -> None:
+    """A frame with a title, and what a part draws of the learner's report."""
+    with st.container(border=True):
+        st.subheader(title, anchor=False)
+        _reported(application, draw)
+
+
 @st.fragment(run_every=2)
-def _leaderboard(application: Application) -> None:
+def _reported(application: Application, draw: Callable[[Application, Live], None]) -> None:
     reading = reads.live(application.name)
     if reading.value is None:
         trouble.waiting(reading.problem)
         return
-    leaderboard.draw(application, reading.value)
-
-
-@st.fragment(run_every=2)
-def _outlook(application: Application) -> None:
-    reading = reads.live(application.name)
-    if reading.value is None:
-        trouble.waiting(reading.problem)
-        return
-    outlook.draw(application, reading.value)
-
-
-@st.fragment(run_every=2)
-def _scorecard(application: Application) -> None:
-    reading = reads.live(application.name)
-    if reading.value is None:
-        trouble.waiting(reading.problem)
-        return
-    scorecard.draw(application, reading.value)
+    draw(application, reading.value)
 
 
 @st.fragment(run_every=2)
