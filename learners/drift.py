@@ -44,7 +44,7 @@ CERTAIN: Final = 1e-15
 MOST_VALUES: Final = 16
 """Categories with more values are not watched: each value would be too rare to tell anything."""
 
-_ERRORS: Final = (8, 4, DELTA, 16.0)
+_ERRORS: Final = (16, 2, DELTA, 16.0)
 _INPUTS: Final = (8, 8, DELTA, 4.0)
 """Values to a mean, means to a look, delta, and the standard deviations that a value counts at most: losses
 of rare positives lie far from the mean, and are all that tells of them."""

@@ -96,13 +96,15 @@ def test_no_alarm_on_200_000_stationary_values_and_a_quick_one_after() -> None:
     rng, drift = np.random.default_rng(2), Drift(NUMBERS, (), model="one")
     steady = rng.random(200_000)
     assert drift.errors(steady, times(200_000)) == []
-    (found,) = drift.errors(rng.random(2000) + 0.5, times(2000, 200_000))
+    found, *more = drift.errors(rng.random(2000) + 0.5, times(2000, 200_000))
     delay = (found.time - (BEGAN + timedelta(seconds=20_000))).total_seconds() * 10
     assert 0 < delay <= 255
     assert (found.application, found.model, found.feature) == (NUMBERS.name, "one", "")
     assert found.before == pytest.approx(0.5, abs=0.01)
-    # Buckets are forgotten whole: some values from before the change are among those after it.
-    assert 0.8 < found.after < 1.05
+    # Buckets are forgotten whole: some values from before the change are among those after it, which may
+    # make it two steps.
+    assert 0.6 < found.after < 1.05
+    assert len(more) <= 1
     assert found.magnitude == pytest.approx((found.after - found.before) * 12**0.5, rel=0.05)
     assert found.detector == "ADWIN"
 

@@ -174,6 +174,7 @@ def test_events_of_one_moment_are_of_one_window() -> None:
     one, same, order = Estimated(CLASSES), np.full(10_000, 7, dtype=np.int64), np.arange(10_000)
     one.follow(p, y, order, np.full(10_000, 0.3), same, same)
     assert one._state[6][:2, -1].tolist() == [10_000, 0]
+    assert one._state[0][expectation.NUMBER] == 0
 
 
 def test_windows_with_a_few_labels_missing_are_compared_when_they_are_old() -> None:
