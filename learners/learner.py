@@ -307,7 +307,7 @@ def share_of(name: str, heavy_share: float) -> float:
 
 def moment(microseconds: int) -> datetime:
     """Microseconds since 1970 as a moment, UTC."""
-    return _EPOCH + timedelta(microseconds=microseconds)
+    return _EPOCH + timedelta(microseconds=int(microseconds))
 
 
 def microseconds_of(time: datetime | None) -> int:
