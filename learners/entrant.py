@@ -23,7 +23,7 @@ from core.records import Segment
 from learners import scores as scoring
 from learners.awaiting import Awaiting, Growing
 from learners.estimated import Estimated
-from learners.lessons import Floats, Ints, Lessons, Objects, Rows, label_value, with_features
+from learners.lessons import Floats, Ints, Lessons, Objects, Rows, label_value
 from models.base import ColumnarModel, OnlineModel, Row, Segmenting, SegmentingColumns, Settled
 from models.roster import build, columnar, restore
 
@@ -77,7 +77,6 @@ class Entrant:
         self.last_error = ""
         self._spent: deque[tuple[int, float]] = deque(maxlen=RECENT_STEPS)
         self._compiled = compiled
-        self._one_by_one = cast(Any, one_by_one)
         self._views: Growing | None = None
         self._answers = Growing(np.float64, nan)
         self._served = Growing(np.float64, nan)
@@ -98,7 +97,7 @@ class Entrant:
     def _view(self, lessons: Lessons, rows: Rows, mine: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
         """What the model reads of each event: codes, or rows; of none that is not its own to take."""
         if self._compiled is not None:
-            return self._compiled.encode(with_features(self.application, lessons))
+            return self._compiled.encode(rows.columns)
         views: Objects = np.empty(len(lessons), dtype=object)
         for n in np.flatnonzero(mine).tolist():
             views[n] = rows[n]
@@ -156,25 +155,25 @@ class Entrant:
     def _one_at_a_time(
         self, rows: npt.NDArray[Any], awaiting: Awaiting, order: Ints, answers: Floats
     ) -> list[tuple[int, Settled]]:
-        settled: list[tuple[int, Settled]] = []
+        model, settled = cast(Any, self.model), list[tuple[int, Settled]]()
         for step in order.tolist():
             row = step if step >= 0 else ~step
             try:
                 if step < 0:
-                    self._one_by_one.learn_one(rows[row], label_value(self.application, awaiting.truth[row]))
-                    settled += [(row, one) for one in getattr(self._one_by_one, "settled", ())]
-                elif self._one_by_one.trained:
-                    answers[row] = self._ask(rows[row])
+                    model.learn_one(rows[row], label_value(self.application, awaiting.truth[row]))
+                    settled += [(row, one) for one in getattr(model, "settled", ())]
+                elif model.trained:
+                    answers[row] = self._ask(model, rows[row])
             except Exception as error:  # noqa: BLE001 - whatever a model raises, the stream goes on
                 where = f"partition {awaiting.partition[row]}, offset {awaiting.offset[row]}"
                 self._failed(where, error)
         return settled
 
-    def _ask(self, x: Row) -> float:
+    def _ask(self, model: Any, x: Row) -> float:
         task = self.application.task
         if isinstance(task, Classification):
-            return float(self._one_by_one.predict_proba_one(x).get(task.positive, 0.0))
-        return float(self._one_by_one.predict_one(x))
+            return float(model.predict_proba_one(x).get(task.positive, 0.0))
+        return float(model.predict_one(x))
 
     def _failed(self, where: str, error: Exception) -> None:
         self.failures += 1

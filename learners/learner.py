@@ -143,7 +143,8 @@ class Learner:
             self.repeats += int(again.sum())
             lessons = lessons.take(np.flatnonzero(~again))
         champion = self.champion
-        first = self._wait(lessons)
+        rows = Rows(self.reader, lessons)
+        first = self._wait(lessons, rows)
         order = self.awaiting.steps(first)
         for entrant in self.entrants.values():
             entrant.follow(self.awaiting, order)
@@ -151,25 +152,24 @@ class Learner:
         new = np.arange(first, first + len(lessons))
         told, taught = champion.told(new), ~order[order < 0]
         judged = self._judged(champion, taught)
-        drift = self._look(lessons, taught)
+        drift = self._look(lessons, rows, taught)
         self.awaiting.done(taught)
         reviewed = self.taught // REVIEW_LABELS
         self.taught += len(taught)
         promotion = self._review() if self.taught // REVIEW_LABELS > reviewed else None
         return Step(lessons, champion.name, told.answers, told.served, judged, promotion, drift)
 
-    def _wait(self, lessons: Lessons) -> int:
+    def _wait(self, lessons: Lessons, rows: Rows) -> int:
         first = self.awaiting.add(lessons)
         self.without_features += int(bare(lessons).sum())
-        rows = Rows(self.reader, lessons)
         for entrant in self.entrants.values():
             entrant.see(lessons, rows, first)
         return first
 
-    def _look(self, lessons: Lessons, taught: Ints) -> list[DriftEvent]:
+    def _look(self, lessons: Lessons, rows: Rows, taught: Ints) -> list[DriftEvent]:
         one = self.awaiting
         told = self.entrants[self.watch.model].told(taught)
-        return self.watch.look(lessons, told.answers, one.truth[taught], one.due[taught])
+        return self.watch.look(rows.columns, lessons.time, told.answers, one.truth[taught], one.due[taught])
 
     def _judged(self, champion: Entrant, rows: Ints) -> Judged:
         one, told = self.awaiting, champion.told(rows)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Self
 
 import msgspec
@@ -182,6 +182,11 @@ class Rows:
         self._reader = reader
         self._lessons = lessons
         self._made: dict[int, Row] = {}
+
+    @cached_property
+    def columns(self) -> Columns:
+        """All of them as columns, their windowed features included; made once for all that read columns."""
+        return with_features(self._reader.application, self._lessons)
 
     def __getitem__(self, n: int) -> Row:
         made = self._made.get(n)

@@ -15,7 +15,8 @@ import msgspec
 from core.declaration import Application
 from core.records import DriftEvent
 from learners.drift import BadDrift, Drift, losses
-from learners.lessons import Floats, Ints, Lessons, with_features
+from learners.lessons import Floats, Ints
+from models.columns import Columns
 
 REMEMBERED = 50
 """Events that are kept."""
@@ -44,14 +45,17 @@ class Watch:
         """The model whose error is watched."""
         return self._drift.model
 
-    def look(self, lessons: Lessons, answers: Floats, truths: Floats, due_us: Ints) -> list[DriftEvent]:
+    def look(
+        self, columns: Columns, asked_us: Ints, answers: Floats, truths: Floats, due_us: Ints
+    ) -> list[DriftEvent]:
         """What was found in new events, and in labels that became known.
 
+        columns, asked_us: (n,) of the new events, windowed features included, and their event time.
         answers, truths, due_us: (m,) of the watched model, in the order in which the labels came.
         """
         found: list[DriftEvent] = []
-        if len(lessons):
-            found += self._drift.inputs(with_features(self._application, lessons), lessons.time)
+        if len(asked_us):
+            found += self._drift.inputs(columns, asked_us)
         if len(answers):
             found += self._drift.errors(losses(self._application, answers, truths), due_us)
         for one in found:
