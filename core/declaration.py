@@ -107,6 +107,8 @@ class Text(_Options):
 
     name: str
     longest: int = 500
+    written: bool = False
+    """People write it, in words: text diagnostics look at it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +212,8 @@ class Application:
     online: tuple[str, ...]
     """The live models by their recipe's name; the first one answers requests."""
     queries: tuple[Query, ...]
+    batch: tuple[str, ...] = ()
+    """The models trained on the history, by their recipe's name; the first one is the default."""
     windows: tuple[Windowed, ...] = ()
     """What is remembered of its entities: the features that the Flink job `features` computes."""
     ceiling: Mapping[str, float] = field(default_factory=dict, hash=False)

@@ -180,9 +180,42 @@ def scenario_log_key(application: str) -> str:
     return f"millrace:{application}:scenarios"
 
 
+def job_key(job: str) -> str:
+    """A job of the batch worker: its report as JSON."""
+    return f"millrace:job:{job}"
+
+
+def job_log_key(job: str) -> str:
+    """The lines of a job's log: a stream of JSON."""
+    return f"millrace:job:{job}:log"
+
+
+def jobs_key(application: str) -> str:
+    """The jobs of an application by the time they were made: a sorted set of ids."""
+    return f"millrace:{application}:jobs"
+
+
+def diagnostic_key(application: str, run: str, digest: str) -> str:
+    """A computed diagnostic of a run; the digest is that of its id and parameters."""
+    return f"millrace:{application}:diagnostic:{run}:{digest}"
+
+
+BATCH_QUEUE = "millrace-batch"
+"""The queue of the batch worker."""
+
 # MLflow
 
 
 def online_experiment(application: str) -> str:
     """The experiment that holds the live learner's runs."""
     return f"millrace-{application}-online"
+
+
+def batch_experiment(application: str) -> str:
+    """The experiment that holds the batch trainings."""
+    return f"millrace-{application}-batch"
+
+
+def registered_model(application: str) -> str:
+    """The registered model whose versions are an application's batch trainings."""
+    return f"millrace-{application}"

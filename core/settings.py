@@ -206,6 +206,17 @@ class Learners(Part):
     )
 
 
+class Batch(Part):
+    """Training on the history, and diagnostics."""
+
+    workers: int = Field(2, ge=1, le=16, description="Jobs that run at the same time")
+    job_memory_mib: int = Field(3072, ge=512, description="Memory limit of one job")
+    threads: int = Field(2, ge=1, description="Threads of one fit")
+    job_minutes: float = Field(60, gt=0, description="Time limit of one job")
+    diagnostic_seconds: float = Field(60, gt=0, description="Time limit of one diagnostic")
+    most_rows: int = Field(2_000_000, ge=1000, description="Most rows that one data set may hold")
+
+
 class Serving(Part):
     """The HTTP API."""
 
@@ -255,6 +266,7 @@ class Settings(BaseSettings):
     mlflow: Mlflow = Mlflow()
     producers: Producers = Producers()
     learners: Learners = Learners()
+    batch: Batch = Batch()
     serving: Serving = Serving()
     ui: Ui = Ui()
 

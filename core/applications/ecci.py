@@ -101,7 +101,7 @@ ECCI = Application(
         ),
         Place("location", HOUSTON),
         Number("time_on_page_seconds", 0, 86_400, integer=True, form=(5, 300), unit="s"),
-        Text("search_query", nullable=True, help="On searches"),
+        Text("search_query", nullable=True, written=True, help="On searches"),
         Number("session_event_sequence", 1, 1_000_000, integer=True, form=(1, 100), help="Events so far"),
     ),
     windows=(
@@ -132,6 +132,7 @@ ECCI = Application(
         ),
     ),
     online=("session_kmeans", "river_kmeans", "dbstream", "one_segment"),
+    batch=("kmeans", "gaussian_mixture"),
     queries=(
         Query("Sample data", "SELECT * FROM data ORDER BY timestamp DESC LIMIT 100"),
         Query(

@@ -98,6 +98,7 @@ ETA = Application(
     ),
     # Of someone who knows how trips are made but sees only the event: producers/eta.py, noise_floor.
     ceiling={"mae": 626.0, "rolling_mae": 626.0, "rmse": 891.0, "r2": 0.905},
+    batch=("catboost", "hist_gradient_boosting"),
     queries=(
         Query("Sample data", "SELECT * FROM data ORDER BY timestamp DESC LIMIT 100"),
         Query(

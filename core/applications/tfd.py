@@ -78,6 +78,7 @@ TFD = Application(
         Window("user_id", timedelta(hours=24), take=(*_SPENT, Max("amount"))),
     ),
     online=("token_stack", "adaptive_random_forest", "binned_linear", "prior", "last_label"),
+    batch=("catboost", "hist_gradient_boosting"),
     queries=(
         Query("Sample data", "SELECT * FROM data ORDER BY timestamp DESC LIMIT 100"),
         Query("Fraud cases", "SELECT * FROM data WHERE is_fraud ORDER BY timestamp DESC LIMIT 100"),

@@ -1,0 +1,7 @@
+"""How good a clustering is."""
+
+from __future__ import annotations
+
+from core.diagnostics.declared import Diagnostic
+
+DECLARED: tuple[Diagnostic, ...] = ()

@@ -1,0 +1,7 @@
+"""The live models over time."""
+
+from __future__ import annotations
+
+from core.diagnostics.declared import Diagnostic
+
+DECLARED: tuple[Diagnostic, ...] = ()
