@@ -93,7 +93,7 @@ class HistGradientBoosting:
             name="target",
             default="auto",
             choices=("auto", *FORMS),
-            help="What a regressor is taught: the label, or its ratio to the naive answer; auto: validation decides",
+            help="What a regressor is taught: the label or its ratio to the naive answer; auto: what wins",
         ),
         SEEDED,
     )

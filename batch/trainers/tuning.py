@@ -47,7 +47,7 @@ def tune(
     progress: Progress,
     seed: int = SEED,
 ) -> Tuned:
-    """Tries parameters until the time is up; the first trial is what was asked, so no result is worse on validation.
+    """Tries parameters until the time is up; the first trial is what was asked, so none is worse than that.
 
     Fixed by the caller, a parameter is not varied. A trial under way when the time is up is finished. Raises
     ValueError where there is nothing to tune, Stopped.
