@@ -161,7 +161,7 @@ def column(one: Input, table: pa.Table) -> Any:
 
     cells = table[one.path]
     if one.kind == "category":
-        encoded = cells.combine_chunks().dictionary_encode()
+        encoded = cells.cast("string").combine_chunks().dictionary_encode()
         codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
         return _category(one, codes, encoded.dictionary.to_pylist())
     if one.share_of is not None:
