@@ -108,8 +108,8 @@ def _start_the_rest(
         scored = partial(readiness.first_score, application=name, since=steps.since)
         _wait_for(settings, f"learner-{name}", scored)
         steps.done(f"{name}: first score from this stream", began)
-    supervise.start(settings, "mlflow", "upkeep")
-    _wait(settings, steps, ["ui", "mlflow"], began)
+    supervise.start(settings, "mlflow", "upkeep", "batch")
+    _wait(settings, steps, ["ui", "mlflow", "batch"], began)
 
 
 def _finish_compiling(steps: Steps, compiling: Compiling, began: float) -> None:
