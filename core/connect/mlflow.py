@@ -101,14 +101,14 @@ class Mlflow:
 
     def start(self, experiment: str, at_ms: int, tags: Mapping[str, str], params: Mapping[str, Any]) -> str:
         """A new run with its tags and parameters; gives its id."""
-        asked = {"experiment_id": experiment, "start_time": at_ms, "tags": _pairs(tags)}
+        asked = {"experiment_id": experiment, "start_time": at_ms, "tags": pairs(tags)}
         run: str = self.call("POST", "runs/create", asked)["run"]["info"]["run_id"]
         self.describe(run, params)
         return run
 
     def describe(self, run: str, params: Mapping[str, Any]) -> None:
         """Sets parameters of a run: each once and for all."""
-        self._log(run, "params", _pairs(params), BATCH_NAMED)
+        self._log(run, "params", pairs(params), BATCH_NAMED)
 
     def log(self, run: str, at_ms: int, step: int, metrics: Mapping[str, float]) -> None:
         """Metrics of one moment."""
@@ -123,7 +123,7 @@ class Mlflow:
 
     def tag(self, run: str, tags: Mapping[str, str]) -> None:
         """Sets tags of a run."""
-        self._log(run, "tags", _pairs(tags), BATCH_NAMED)
+        self._log(run, "tags", pairs(tags), BATCH_NAMED)
 
     def untag(self, run: str, name: str) -> None:
         """Takes a tag from a run; one that is not there is no error."""
@@ -248,5 +248,6 @@ def _checked(answer: httpx.Response) -> Any:
     return answer.json()
 
 
-def _pairs(values: Mapping[str, Any]) -> list[dict[str, str]]:
+def pairs(values: Mapping[str, Any]) -> list[dict[str, str]]:
+    """A mapping as the list of keys and values that the API takes."""
     return [{"key": key, "value": str(value)} for key, value in values.items()]
