@@ -13,6 +13,7 @@ from core.batch import Diagnose, DriftReport, Evaluate, JobReport, Request, Trai
 from core.scenarios import DEFAULT_MINUTES, KINDS
 from core.validation import request_type
 from serving import answers as shapes
+from serving.batch_answers import BatchAnswer, RunsAnswer
 from serving.problems import MEDIA_TYPE, ProblemBody
 
 _REF = "#/components/schemas/{name}"
@@ -35,6 +36,8 @@ _ANSWERS = (
     shapes.JobsAnswer,
     shapes.JobLogAnswer,
     JobReport,
+    BatchAnswer,
+    RunsAnswer,
     ProblemBody,
 )
 
@@ -47,6 +50,27 @@ PREDICT_BODY: dict[str, Any] = {
     },
 }
 """One alternative per application: its name, and its event without the label."""
+
+_EVENTS = [{"$ref": _REF.format(name=f"{name}_request")} for name in APPLICATIONS]
+
+BATCH_PREDICT_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["event"],
+                "additionalProperties": False,
+                "properties": {
+                    "event": {"oneOf": _EVENTS},
+                    "run_id": {"type": ["string", "null"]},
+                    "explain": {"type": "boolean", "default": False},
+                },
+            }
+        }
+    },
+}
+"""The event of the application that the path names, and whose model: the champion's, or that of a run."""
 
 SCENARIO_BODY: dict[str, Any] = {
     "required": True,
