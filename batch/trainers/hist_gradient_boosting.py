@@ -40,20 +40,10 @@ class HistGradientBoosting:
     tasks: ClassVar[tuple[type, ...]] = (Classification, Regression)
     parameters: ClassVar[Mapping[str, Parameter]] = named(
         Parameter(
-            name="iterations",
-            default=300,
-            low=1,
-            high=5000,
-            help="Trees at most; validation rows stop earlier",
+            name="iterations", default=300, low=1, high=5000, help="Trees at most; validation rows stop earlier"
         ),
         Parameter(
-            name="leaves",
-            default=8,
-            low=2,
-            high=255,
-            tuned=(4, 48),
-            log=True,
-            help="Leaves of a tree, at most",
+            name="leaves", default=8, low=2, high=255, tuned=(4, 48), log=True, help="Leaves of a tree, at most"
         ),
         Parameter(
             name="learning_rate",
@@ -74,13 +64,7 @@ class HistGradientBoosting:
             help="Draws leaves with few rows to 0",
         ),
         Parameter(
-            name="least_in_leaf",
-            default=20,
-            low=1,
-            high=10_000,
-            tuned=(5, 100),
-            log=True,
-            help="Rows of a leaf",
+            name="least_in_leaf", default=20, low=1, high=10_000, tuned=(5, 100), log=True, help="Rows of a leaf"
         ),
         Parameter(
             name="class_weights",
