@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 
 from core.applications import APPLICATIONS
 from core.batch import Diagnose, DriftReport, Evaluate, JobReport, Request, Train
+from core.drift import DriftFound
 from core.scenarios import DEFAULT_MINUTES, KINDS
 from core.validation import request_type
 from serving import answers as shapes
@@ -36,6 +37,7 @@ _ANSWERS = (
     shapes.JobsAnswer,
     shapes.JobLogAnswer,
     JobReport,
+    DriftFound,
     BatchAnswer,
     RunsAnswer,
     ProblemBody,

@@ -150,3 +150,10 @@ def test_every_declared_diagnostic_can_be_asked_for_where_it_applies(api: Api) -
             asked = {"kind": "diagnose", "run_id": "r", "diagnostic": one}
             status = api.post(f"/api/v1/batch/{name}/jobs", json=asked).status_code
             assert status == (202 if one in fitting else 422), (name, one)
+
+
+def test_there_is_no_drift_report_at_first(api: Api) -> None:
+    answer = api.get(f"/api/v1/batch/{NAME}/drift")
+    assert answer.status_code == 404
+    assert '"kind": "drift"' in answer.json()["detail"]
+    assert api.get("/api/v1/batch/nope/drift").status_code == 404
