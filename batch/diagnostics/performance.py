@@ -1,0 +1,7 @@
+"""How good the answers are."""
+
+from __future__ import annotations
+
+from batch.diagnostics.subject import Computation
+
+COMPUTATIONS: dict[str, Computation] = {}

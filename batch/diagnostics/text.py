@@ -1,0 +1,7 @@
+"""What people wrote."""
+
+from __future__ import annotations
+
+from batch.diagnostics.subject import Computation
+
+COMPUTATIONS: dict[str, Computation] = {}
