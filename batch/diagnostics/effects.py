@@ -41,7 +41,7 @@ def effects(subject: Subject, frame: pd.DataFrame) -> Effects:
 
 
 def _sampled(subject: Subject, frame: pd.DataFrame) -> Effects:
-    """Shapley values by walks from rows of train to the row, input by input (Strumbelj and Kononenko, 2014)."""
+    """Shapley values by walks from rows of train to the row (Strumbelj and Kononenko, 2014)."""
     rng, names = subject.rng(), list(subject.model.inputs)
     train = subject.split.train.frame
     n, width = len(frame), len(names)
