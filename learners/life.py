@@ -27,7 +27,7 @@ from learners import lineage
 from learners.control import Desk, Return
 from learners.learner import Learner
 from learners.loop import Loop
-from learners.mlflow_rest import Mlflow
+from core.connect.mlflow import Mlflow
 from learners.publish import Publisher, wait_for
 from learners.source import Kept, LostOffsets, Source, Stopped
 from learners.start import Plan, learner, opened, plan

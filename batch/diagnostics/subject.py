@@ -17,11 +17,12 @@ from core.declaration import Application
 from core.diagnostics.shapes import Fact, Panel, Sample
 
 if TYPE_CHECKING:
+    from models.registered.inputs import Input
+    from models.registered.model import BatchModel
+
     from batch.datasets import Dataset
     from batch.split import Split
     from batch.trainers import Trainer
-    from models.registered.inputs import Input
-    from models.registered.model import BatchModel
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
