@@ -6,6 +6,7 @@ a number -> quantiles -> edges -> rows, and what is to be told, per bin
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,7 +39,7 @@ def balanced(values: Floats, bins: int) -> Bins:
     inner = np.unique(inner[inner > values.min()])
     bounds = [values.min(), *inner, values.max()]
     said = [f"{bound:,.4g}" for bound in bounds]
-    names = tuple(f"{low} to {high}" for low, high in zip(said, said[1:], strict=False))
+    names = tuple(f"{low} to {high}" for low, high in pairwise(said))
     return Bins(inner, np.searchsorted(inner, values, side="right").astype(np.int64), names)
 
 

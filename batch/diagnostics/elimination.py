@@ -31,9 +31,10 @@ from core.declaration import Clustering
 from core.diagnostics.shapes import Axis, Bars, Fact, Panel
 
 if TYPE_CHECKING:
+    from models.registered.model import BatchModel
+
     from batch.datasets import Dataset
     from models.registered.inputs import Input
-    from models.registered.model import BatchModel
 
 STEP = 0.65
 """The share of the inputs that is kept from one fit to the next."""
@@ -177,4 +178,5 @@ def _importances(subject: Subject, model: BatchModel, rows: Dataset, kept: list[
     loss, _, _ = loss_of(subject.application, part.target, answers)
     names = [one.name for one in kept]
     found = permuted(model.answers, part.frame, names, loss, 1, subject.rng(), subject.progress.check)
-    return found[0]
+    first: Floats = found[0]
+    return first

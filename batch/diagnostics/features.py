@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
 
 from batch.diagnostics import dependence, importances, projections, ranks
 from batch.diagnostics.cells import axis, cells, named, number
@@ -17,11 +16,13 @@ from batch.diagnostics.dependence import two_numbers
 from batch.diagnostics.groups import Groups, pictured, shares
 from batch.diagnostics.importances import leading
 from batch.diagnostics.projections import clouds
+from batch.diagnostics.ranks import correlations
 from batch.diagnostics.subject import Computation, Floats, Found, Subject, Unanswerable
 from core.diagnostics.shapes import Axis, Bars, Cell, Fact, Lines, Panel, Series
 
 if TYPE_CHECKING:
     import pandas as pd
+
     from models.registered.inputs import Input
 
 MOST = 10_000
@@ -101,8 +102,8 @@ def joint_plot(subject: Subject, chosen: Mapping[str, Any]) -> Found:
 def _facts(values: Floats) -> list[Fact]:
     if (np.ptp(values, axis=0) == 0).any():
         return [Fact(title="Pearson", value=None), Fact(title="Spearman", value=None)]
-    pearson = float(np.corrcoef(values, rowvar=False)[0, 1])
-    spearman = float(stats.spearmanr(values[:, 0], values[:, 1]).statistic)
+    pearson = float(correlations(values, "pearson")[0, 1])
+    spearman = float(correlations(values, "spearman")[0, 1])
     return [Fact(title="Pearson", value=number(pearson)), Fact(title="Spearman", value=number(spearman))]
 
 

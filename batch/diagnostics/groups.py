@@ -6,6 +6,7 @@ labels or answers -> Groups (name and place of each row's group)
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -63,7 +64,7 @@ def quarters(target: Floats, label: str, unit: str) -> Groups:
     bounds = [f"{edge:,.4g}" for edge in edges]
     space = f" {unit}" if unit else ""
     names = [f"below {bounds[0]}{space}"]
-    names += [f"{low} to {high}{space}" for low, high in zip(bounds, bounds[1:], strict=False)]
+    names += [f"{low} to {high}{space}" for low, high in pairwise(bounds)]
     names.append(f"{bounds[-1]}{space} and more")
     return Groups(tuple(names), codes, f"by quarters of {label}")
 

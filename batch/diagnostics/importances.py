@@ -20,6 +20,7 @@ from core.diagnostics.shapes import Axis, Bars, Fact, Panel
 
 if TYPE_CHECKING:
     import pandas as pd
+
     from models.registered.inputs import Input
 
 MOST = 2_000

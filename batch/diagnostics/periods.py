@@ -21,7 +21,7 @@ Z = 1.96
 
 
 def periods(moments: Array, wanted: int) -> tuple[Array, Indices]:
-    """Cuts times (n,) into at most `wanted` periods of equal length: their starts, and (n,) the place of each.
+    """Cuts times (n,) into at most `wanted` periods of equal length: their starts, (n,) the place of each.
 
     Raises Unanswerable without a row.
     """

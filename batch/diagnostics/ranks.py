@@ -18,6 +18,7 @@ from core.diagnostics.shapes import Axis, Bars, Fact, Heat, Mark, Panel
 
 if TYPE_CHECKING:
     import pandas as pd
+
     from models.registered.inputs import Input
 
 MOST = 5_000
@@ -39,7 +40,7 @@ def normality(values: Floats) -> tuple[Floats, Floats]:
 def correlations(values: Floats, method: str) -> Floats:
     """(m, m) Pearson or Spearman correlations of the columns of (n, m)."""
     ranked = values if method == "pearson" else np.apply_along_axis(stats.rankdata, 0, values)
-    made: Floats = np.corrcoef(ranked, rowvar=False)
+    made: Floats = np.atleast_2d(np.corrcoef(ranked, rowvar=False))
     return np.clip(made, -1, 1)
 
 

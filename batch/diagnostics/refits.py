@@ -1,4 +1,4 @@
-"""The run's pipeline fitted again: on other rows, with other settings, with fewer inputs. And how good it is then.
+"""The run's pipeline fitted again, on other rows, with other settings, with fewer inputs; and its scores.
 
 train rows -> some of them, or some of their inputs -> Trainer.refit -> validation rows -> two scores
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,8 +19,9 @@ from core.declaration import Classification, Clustering, Regression
 from core.diagnostics.shapes import Sample
 
 if TYPE_CHECKING:
-    from batch.datasets import Dataset
     from models.registered.model import BatchModel
+
+    from batch.datasets import Dataset
 
 MOST_ROWS = 6_000
 """Train rows that a pipeline is fitted to again: the newest ones."""
@@ -150,7 +152,7 @@ def _blank(column: pd.Series[Any]) -> Any:
 
 
 def base(subject: Subject) -> str | None:
-    """The input that a regressor's answers are relative to; it can't be left out. None where there is none."""
+    """The input that a regressor's answers are relative to, which can't be left out; else None."""
     target = subject.model.target
     return None if target is None or target.form == "label" else target.base
 
@@ -163,7 +165,7 @@ def folds(known_at: Any, times: Any, count: int) -> list[tuple[Indices, Indices]
     """
     bounds = np.linspace(0, len(times), count + 2).astype(np.int64)
     made = []
-    for start, end in zip(bounds[1:-1], bounds[2:], strict=True):
+    for start, end in pairwise(bounds[1:]):
         if start == end:
             continue
         before = np.arange(start)

@@ -64,7 +64,7 @@ def cross_validation(subject: Subject, chosen: Mapping[str, Any]) -> Found:
 
 def _fold_panels(subject: Subject, rows: Dataset, cuts: Sequence[Any], made: Floats) -> list[Panel]:
     names = [
-        f"{n + 1}: {len(before):,} rows, scored from {str(rows.times[block[0]].astype('datetime64[m]'))}"
+        f"{n + 1}: {len(before):,} rows, scored from {rows.times[block[0]].astype('datetime64[m]')!s}"
         for n, (before, block) in enumerate(cuts)
     ]
     panels = []
@@ -164,7 +164,9 @@ def tried(one: Parameter, own: Any) -> list[Any]:
 
 def _typed(one: Parameter, value: float) -> float | int:
     short = float(f"{float(value):.3g}")
-    return round(min(max(value, one.low), one.high)) if one.integer else min(max(short, one.low), one.high)
+    if one.integer:
+        return int(min(max(round(value), one.low), one.high))
+    return float(min(max(short, one.low), one.high))
 
 
 COMPUTATIONS: dict[str, Computation] = {

@@ -22,6 +22,7 @@ from core.diagnostics.shapes import Axis, Bars, Cell, Fact, Heat, Lines, Panel, 
 
 if TYPE_CHECKING:
     import pandas as pd
+
     from models.registered.inputs import Input
 
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
@@ -156,7 +157,7 @@ def information(
 ) -> Floats:
     """(inputs,): the mutual information of each input with the target, in nats.
 
-    Flags and categories by counts, numbers by nearest neighbours (Kraskov 2004, Ross 2014); nulls are medians.
+    Flags and categories by counts, numbers by nearest neighbours (Kraskov 2004, Ross 2014), nulls as medians.
     """
     from sklearn.feature_selection import mutual_info_classif, mutual_info_regression
 
