@@ -17,6 +17,8 @@ from typing import Any, Self
 
 import httpx
 import structlog
+from models.registered.model import BatchModel
+from models.registered.sealed import seal
 
 from batch import flavours
 from batch.kept import kept
@@ -26,8 +28,6 @@ from core.connect.mlflow import Mlflow
 from core.names import batch_experiment
 from core.runs import MODEL, ROWS, SCORES, Tag, grouped
 from core.settings import Settings
-from models.registered.model import BatchModel
-from models.registered.sealed import seal
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("millrace")
 
@@ -116,8 +116,17 @@ class TrackedRun:
 
     def scores(self, groups: Mapping[str, Scores], about: Mapping[str, Any]) -> None:
         """Scores by group ("test", "validation", "naive"), as metrics and with the rest as an artifact."""
-        self.log({name: value for group, scores in groups.items() for name, value in grouped(group, scores).items()})
-        told = {group: {name: _finite(value) for name, value in scores.items()} for group, scores in groups.items()}
+        self.log(
+            {
+                name: value
+                for group, scores in groups.items()
+                for name, value in grouped(group, scores).items()
+            }
+        )
+        told = {
+            group: {name: _finite(value) for name, value in scores.items()}
+            for group, scores in groups.items()
+        }
         self.keep(SCORES, json.dumps(told | dict(about), indent=2).encode())
 
     def datasets(self, made: Split) -> None:
