@@ -23,7 +23,9 @@ def kept(made: Split) -> Split:
 def told(made: Split) -> dict[str, str]:
     """For a person, which rows of each part are kept."""
     return {
-        name: "all" if part.rows <= MOST[name] else f"{MOST[name]:,} of {part.rows:,}, random, seed {SEED}"
+        name: "all"
+        if part.rows <= MOST[name]
+        else f"{MOST[name]:,} of {part.rows:,}, random, seed {SEED}"
         for name, part in made.parts.items()
     }
 

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from models.registered.model import BatchModel
-from models.registered.sealed import unseal
 
 from batch.history import BadData
 from batch.split import Split, saved
@@ -24,6 +22,8 @@ from core.registry import BadRun, aliased, runs, usable
 from core.runs import MODEL, ROWS, RunSummary
 from core.settings import Settings
 from models.base import BadModel
+from models.registered.model import BatchModel
+from models.registered.sealed import unseal
 
 KEPT_RUNS = 20
 """Runs whose artifacts stay on disk; the least lately used go."""

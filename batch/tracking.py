@@ -17,8 +17,6 @@ from typing import Any, Self
 
 import httpx
 import structlog
-from models.registered.model import BatchModel
-from models.registered.sealed import seal
 
 from batch import flavours
 from batch.kept import kept
@@ -28,6 +26,8 @@ from core.connect.mlflow import Mlflow
 from core.names import batch_experiment
 from core.runs import MODEL, ROWS, SCORES, Tag, grouped
 from core.settings import Settings
+from models.registered.model import BatchModel
+from models.registered.sealed import seal
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("millrace")
 
@@ -95,9 +95,10 @@ class TrackedRun:
         """Ends the run as FAILED or, after a stop, as KILLED."""
         stopped = isinstance(error, Stopped)
         said = "stopped" if stopped else f"{type(error).__name__}: {error}"
+        mlflow = self._mlflow.hasty()
         try:
-            self._mlflow.tag(self.id, {Tag.ERROR: said[:LONGEST_TEXT]})
-            self._mlflow.end(self.id, now_ms(), "KILLED" if stopped else "FAILED")
+            mlflow.tag(self.id, {Tag.ERROR: said[:LONGEST_TEXT]})
+            mlflow.end(self.id, now_ms(), "KILLED" if stopped else "FAILED")
         except httpx.HTTPError as away:
             # The next training of the job ends it; without a version it is no candidate meanwhile.
             log.warning("run left open", run_id=self.id, reason=str(away))
@@ -116,17 +117,8 @@ class TrackedRun:
 
     def scores(self, groups: Mapping[str, Scores], about: Mapping[str, Any]) -> None:
         """Scores by group ("test", "validation", "naive"), as metrics and with the rest as an artifact."""
-        self.log(
-            {
-                name: value
-                for group, scores in groups.items()
-                for name, value in grouped(group, scores).items()
-            }
-        )
-        told = {
-            group: {name: _finite(value) for name, value in scores.items()}
-            for group, scores in groups.items()
-        }
+        self.log({name: value for group, scores in groups.items() for name, value in grouped(group, scores).items()})
+        told = {group: {name: _finite(value) for name, value in scores.items()} for group, scores in groups.items()}
         self.keep(SCORES, json.dumps(told | dict(about), indent=2).encode())
 
     def datasets(self, made: Split) -> None:

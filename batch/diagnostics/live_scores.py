@@ -54,7 +54,7 @@ def _over_time(metric: Metric, points: list[Point], marks: list[Mark], others: l
         ("champion", [one.scores.get(metric.id) for one in points], False),
         ("naive", [one.naive.get(metric.id) for one in points], True),
     ):
-        y = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+        y = np.array([_value(value) for value in values])
         kept = thinned(seconds, y)
         x: list[Cell] = [_iso(times[place]) for place in kept]
         lines.append(Lines(name=name, x=x, y=cells(y[kept]), reference=reference))
@@ -119,15 +119,14 @@ def _what(one: DriftEvent) -> str:
 def _standings(now: LearnerReport, metric: Metric) -> Panel:
     """How each model of the roster does now, on the events that all of them had."""
     models = now.models
-    titles = [
-        f"{one.name}{'(champion)' if one.champion else ' (naive)' if one.naive else ''}" for one in models
-    ]
+    roles = {(True, False): " (champion)", (False, True): " (naive)"}
+    titles = [one.name + roles.get((one.champion, one.naive), "") for one in models]
     values = [one.scores.get(metric.id) for one in models]
     return Panel(
         title=f"{metric.title} of every model now",
         x=Axis(title=metric.title, unit=metric.unit),
         y=Axis(title="Model", scale="category", categories=titles),
-        series=[Bars(name="now", values=cells(np.nan if value is None else value for value in values))],
+        series=[Bars(name="now", values=cells(map(_value, values)))],
     )
 
 
@@ -189,9 +188,7 @@ def by_delay(live: Live, chosen: Mapping[str, Any]) -> Found:
         bars = [
             Bars(
                 name=f"{one.name}{' (naive)' if one.naive else ''}",
-                values=cells(
-                    np.nan if (v := each.scores.get(metric.id)) is None else v for each in one.by_delay
-                ),
+                values=cells(_value(each.scores.get(metric.id)) for each in one.by_delay),
             )
             for one in models
         ]
@@ -219,6 +216,10 @@ def _time(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:g} {unit}"
     return f"{seconds:g} s"
+
+
+def _value(value: float | None) -> float:
+    return np.nan if value is None else value
 
 
 def _known(value: float | None) -> float | None:

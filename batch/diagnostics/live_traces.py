@@ -78,7 +78,7 @@ def history(live: Live) -> list[Point]:
 
 
 def logged(live: Live, run_id: str, metric: str) -> list[tuple[datetime, float]]:
-    """A metric of the learner's run over wall clock; empty where it was not logged. Raises httpx.HTTPError."""
+    """A metric of the learner's run over wall clock, where it was logged; raises httpx.HTTPError."""
     from core.connect.mlflow import Mlflow
 
     server = Mlflow(live.settings.mlflow.url, timeout_seconds=MLFLOW_SECONDS)
@@ -150,12 +150,12 @@ def _newest(live: Live, connection: duckdb.DuckDBPyConnection, model: str, most:
     view(connection, "answers", table, table.files)
     answer = "probability" if isinstance(live.application.task, Classification) else "value"
     [(available,)] = connection.execute("SELECT count(*) FROM answers WHERE model = ?", [model]).fetchall()
-    connection.execute(
-        f"CREATE TEMP TABLE newest AS SELECT {SOURCE_PARTITION}, {SOURCE_OFFSET}, event_time, threshold, "
+    query = (
+        f"CREATE TEMP TABLE newest AS SELECT {SOURCE_PARTITION}, {SOURCE_OFFSET}, event_time, threshold, "  # noqa: S608 - names of declarations
         f"{answer}::DOUBLE AS answer FROM answers WHERE model = ? AND {answer} IS NOT NULL "
-        "ORDER BY event_time DESC LIMIT ?",
-        [model, most],
+        "ORDER BY event_time DESC LIMIT ?"
     )
+    connection.execute(query, [model, most])
     return int(available)
 
 
@@ -171,12 +171,11 @@ def _joined(live: Live, connection: duckdb.DuckDBPyConnection) -> dict[str, Any]
     label = named(application.label or "")
     if isinstance(application.task, Classification):
         label = f"({label} = {str(application.task.positive).upper()})"
-    fields = (
-        f"SELECT {SOURCE_PARTITION}, {SOURCE_OFFSET}, {label}::DOUBLE AS truth FROM happened "
-        f"WHERE {asked.known(microseconds(datetime.now(UTC)))}"
-    )
+    known = asked.known(microseconds(datetime.now(UTC)))
+    place = f"{SOURCE_PARTITION}, {SOURCE_OFFSET}"
+    fields = f"SELECT {place}, {label}::DOUBLE AS truth FROM happened WHERE {known}"  # noqa: S608
     rows = connection.sql(
-        "SELECT epoch_us(event_time) AS time, truth, answer, coalesce(threshold, 'nan'::DOUBLE) AS threshold "
-        f"FROM newest JOIN ({fields}) USING ({SOURCE_PARTITION}, {SOURCE_OFFSET}) ORDER BY time"
+        "SELECT epoch_us(event_time) AS time, truth, answer, coalesce(threshold, 'nan'::DOUBLE) AS threshold "  # noqa: S608
+        f"FROM newest JOIN ({fields}) USING ({place}) ORDER BY time"
     )
     return dict(rows.fetchnumpy())
