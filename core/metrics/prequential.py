@@ -1,4 +1,4 @@
-"""What each score means: one entry per metric, for the learners, the API and the screens.
+"""Scores of live models, from answers that were given before their labels were known.
 
 y: what happened, 1 for the positive class; p: what was answered before it was known; TP, FP, TN, FN: answers
 at the threshold at which they were served. How each is computed, and over what, stands in learners/scores.
@@ -6,149 +6,108 @@ at the threshold at which they were served. How each is computed, and over what,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from core.declaration import Classification, Clustering, Regression, Task
-
-Better = Literal["higher", "lower"]
-
-Span = Literal["all", "labels", "time"]
-"""What a score looks back on: everything, a number of labels, or a span of event time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A score: how it reads, what it is, and which way is better."""
-
-    id: str
-    title: str
-    formula: str
-    explanation: str
-    better: Better
-    low: float
-    high: float | None
-    unit: str = ""
-    digits: int = 3
-    span: Span = "all"
-
-
-def _share(id: str, title: str, formula: str, explanation: str, low: float = 0, span: Span = "all") -> Metric:  # noqa: A002
-    """A score that is 1 at its best."""
-    return Metric(id, title, formula, explanation, "higher", low, 1, span=span)
-
-
-def _error(
-    id: str,  # noqa: A002
-    title: str,
-    formula: str,
-    explanation: str,
-    unit: str = "",
-    digits: int = 4,
-    high: float | None = None,
-    span: Span = "all",
-) -> Metric:
-    """A score that is 0 at its best."""
-    return Metric(id, title, formula, explanation, "lower", 0, high, unit, digits, span)
-
+from core.metrics.metric import Metric, error, share
 
 _CLASSIFICATION = (
-    _share(
+    share(
         "roc_auc",
         "ROC AUC",
         "P(score of a positive > score of a negative)",
         "How well the answers rank positives above negatives, whatever the threshold.",
     ),
-    _share(
+    share(
         "average_precision",
         "Average precision",
         "sum (R_n - R_(n-1)) P_n",
         "Area under precision over recall: the honest figure when positives are rare.",
     ),
-    _share(
+    share(
         "f2",
         "F2",
         "5 P R / (4 P + R)",
         "Precision and recall at the served threshold; recall counts twice as much.",
     ),
-    _share("precision", "Precision", "TP / (TP + FP)", "Share of the alarms that were right."),
-    _share("recall", "Recall", "TP / (TP + FN)", "Share of the positives that were found."),
-    _error(
+    share("precision", "Precision", "TP / (TP + FP)", "Share of the alarms that were right."),
+    share("recall", "Recall", "TP / (TP + FN)", "Share of the positives that were found."),
+    error(
         "log_loss",
         "Log loss",
         "- mean(y ln p + (1 - y) ln(1 - p))",
         "How far the probabilities are from what happened; 0 is perfect.",
     ),
-    _share(
+    share(
         "rolling_roc_auc",
         "Rolling ROC AUC",
         "ROC AUC over the last 5,000 labels",
         "The ranking of late, to see change that the overall figure hides.",
         span="labels",
     ),
-    _share(
+    share(
         "rolling_average_precision",
         "Rolling average precision",
         "average precision over the last 5,000 labels",
         "How clean the top of the ranking was of late.",
         span="labels",
     ),
-    _error(
+    error(
         "rolling_log_loss",
         "Rolling log loss",
         "log loss over the last 5,000 labels",
         "How good the probabilities were of late; models are promoted by it.",
         span="labels",
     ),
-    _error(
+    error(
         "time_rolling_log_loss",
         "Log loss, 5 min",
         "log loss over the labels of the last 5 min of event time",
         "How good the probabilities are right now.",
         span="time",
     ),
-    _share("f1", "F1", "2 P R / (P + R)", "Precision and recall at the served threshold, counting the same."),
-    _share("accuracy", "Accuracy", "(TP + TN) / n", "Share of the answers that were right."),
-    _share(
+    share("f1", "F1", "2 P R / (P + R)", "Precision and recall at the served threshold, counting the same."),
+    share("accuracy", "Accuracy", "(TP + TN) / n", "Share of the answers that were right."),
+    share(
         "balanced_accuracy",
         "Balanced accuracy",
         "(TP / (TP + FN) + TN / (TN + FP)) / 2",
         "Mean of the shares found of each class, so that a rare one counts as much.",
     ),
-    _share(
+    share(
         "g_mean",
         "Geometric mean",
         "sqrt(TP / (TP + FN) x TN / (TN + FP))",
         "Like balanced accuracy, but 0 when one class is never found.",
     ),
-    _share(
+    share(
         "kappa",
         "Cohen's kappa",
         "(a - c) / (1 - c), a: accuracy, c: accuracy expected by chance",
         "How much more often right than by chance with the same number of alarms.",
         low=-1,
     ),
-    _share(
+    share(
         "jaccard",
         "Jaccard",
         "TP / (TP + FP + FN)",
         "Overlap of the alarms with the positives.",
     ),
-    _share(
+    share(
         "mcc",
         "MCC",
         "(TP TN - FP FN) / sqrt((TP + FP)(TP + FN)(TN + FP)(TN + FN))",
         "Correlation of the alarms with what happened (Matthews): 0 is chance.",
         low=-1,
     ),
-    _error(
+    error(
         "brier",
         "Brier score",
         "mean (y - p)^2",
         "Squared distance of the probabilities from what happened.",
         high=1,
     ),
-    _error(
+    error(
         "calibration_error",
         "Calibration error",
         "sum over tenths of p: n_b / n |mean y - mean p|",
@@ -158,8 +117,8 @@ _CLASSIFICATION = (
 )
 
 _REGRESSION = (
-    _error("mae", "MAE", "mean |y - p|", "Mean error, in the unit of the label.", "s", 0),
-    _error("rmse", "RMSE", "sqrt(mean (y - p)^2)", "Like MAE, but large errors weigh more.", "s", 0),
+    error("mae", "MAE", "mean |y - p|", "Mean error, in the unit of the label.", "s", 0),
+    error("rmse", "RMSE", "sqrt(mean (y - p)^2)", "Like MAE, but large errors weigh more.", "s", 0),
     Metric(
         "r2",
         "R²",
@@ -169,7 +128,7 @@ _REGRESSION = (
         -1,
         1,
     ),
-    _error(
+    error(
         "mape",
         "MAPE",
         "100 mean |y - p| / |y|, y not 0",
@@ -177,7 +136,7 @@ _REGRESSION = (
         "%",
         digits=1,
     ),
-    _error(
+    error(
         "rolling_mae",
         "Rolling MAE",
         "MAE over the last 1,000 labels",
@@ -186,7 +145,7 @@ _REGRESSION = (
         0,
         span="labels",
     ),
-    _error(
+    error(
         "rolling_rmse",
         "Rolling RMSE",
         "RMSE over the last 1,000 labels",
@@ -195,7 +154,7 @@ _REGRESSION = (
         0,
         span="labels",
     ),
-    _error(
+    error(
         "time_rolling_mae",
         "MAE, 5 min",
         "MAE over the labels of the last 5 min of event time",
@@ -204,8 +163,8 @@ _REGRESSION = (
         0,
         span="time",
     ),
-    _error("mse", "MSE", "mean (y - p)^2", "Mean squared error.", "s²", 0),
-    _error(
+    error("mse", "MSE", "mean (y - p)^2", "Mean squared error.", "s²", 0),
+    error(
         "smape",
         "SMAPE",
         "100 mean 2 |y - p| / (|y| + |p|)",
@@ -214,7 +173,7 @@ _REGRESSION = (
         1,
         high=200,
     ),
-    _error(
+    error(
         "rmsle",
         "RMSLE",
         "sqrt(mean (ln(1 + y) - ln(1 + p))^2)",
@@ -223,14 +182,14 @@ _REGRESSION = (
 )
 
 _CLUSTERING = (
-    _share(
+    share(
         "silhouette",
         "Silhouette",
         "mean (b - a) / max(a, b), a: mean distance within, b: to the nearest other segment",
         "How far segments are apart, over a sample of all customers that were settled.",
         low=-1,
     ),
-    _share(
+    share(
         "stability",
         "Stability",
         "share of the last 1,000 settled customers whose segment is that of the time before",
@@ -249,7 +208,7 @@ _CLUSTERING = (
         0,
         "labels",
     ),
-    _share(
+    share(
         "rolling_silhouette",
         "Rolling silhouette",
         "silhouette over a sample of the last 1,000 settled customers",
@@ -257,7 +216,7 @@ _CLUSTERING = (
         low=-1,
         span="labels",
     ),
-    _share(
+    share(
         "time_rolling_silhouette",
         "Silhouette, 5 min",
         "silhouette over the customers settled in the last 5 min of event time, a sample of the last 1,000",
