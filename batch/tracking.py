@@ -95,9 +95,10 @@ class TrackedRun:
         """Ends the run as FAILED or, after a stop, as KILLED."""
         stopped = isinstance(error, Stopped)
         said = "stopped" if stopped else f"{type(error).__name__}: {error}"
+        mlflow = self._mlflow.hasty()
         try:
-            self._mlflow.tag(self.id, {Tag.ERROR: said[:LONGEST_TEXT]})
-            self._mlflow.end(self.id, now_ms(), "KILLED" if stopped else "FAILED")
+            mlflow.tag(self.id, {Tag.ERROR: said[:LONGEST_TEXT]})
+            mlflow.end(self.id, now_ms(), "KILLED" if stopped else "FAILED")
         except httpx.HTTPError as away:
             # The next training of the job ends it; without a version it is no candidate meanwhile.
             log.warning("run left open", run_id=self.id, reason=str(away))

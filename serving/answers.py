@@ -190,7 +190,7 @@ class VersionsAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PredictAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What the live model says of an event."""
+    """What a model says of an event."""
 
     application: str
     event_id: str
@@ -198,10 +198,14 @@ class PredictAnswer(msgspec.Struct, frozen=True, kw_only=True):
     threshold: float | None
     model: str
     version: int
+    """Of the snapshot, or of the registered model."""
     source: str
+    """`live` or `registered`."""
     scores: dict[str, float | None]
+    """Of this very model: prequential, or on its test rows."""
     naive: dict[str, float | None] | None
     snapshot_age_s: float
+    """Seconds since the snapshot was made, or since the training ended."""
     latency_ms: float
     segment: Segment | None
     explanation: list[Contribution] | None
@@ -211,6 +215,8 @@ class PredictAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The windowed features that the model was given; null where nothing is remembered of the entity."""
     features_age_s: float | None
     """Seconds since the event by which they are known."""
+    run_id: str | None = None
+    """The training behind a registered model."""
 
 
 class FeatureValue(msgspec.Struct, frozen=True, kw_only=True):

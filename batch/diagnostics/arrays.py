@@ -19,7 +19,7 @@ Z_95 = 1.959963984540054
 
 def cells(values: Iterable[Any]) -> list[Cell]:
     """Numbers to six significant digits; what is not finite draws nothing."""
-    array = np.asarray(values, dtype=np.float64)
+    array = np.asarray(values if isinstance(values, np.ndarray) else list(values), dtype=np.float64)
     return [float(f"{value:.6g}") if np.isfinite(value) else None for value in array.tolist()]
 
 

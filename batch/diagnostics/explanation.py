@@ -107,10 +107,8 @@ def one_row(subject: Subject, chosen: Mapping[str, Any]) -> Found:
     found = effects(subject, row.frame)
     values, usual = found.values[0], float(found.usual[0])
     order = np.argsort(-np.abs(values), kind="stable")
-    names = [
-        f"{subject.model.inputs[at]} = {told_value(row.frame.iloc[0, row.frame.columns.get_loc(subject.model.inputs[at])])}"
-        for at in order[:SHOWN]
-    ]
+    leading = [subject.model.inputs[at] for at in order[:SHOWN]]
+    names = [f"{name} = {told_value(row.frame[name].iloc[0])}" for name in leading]
     shown = values[order[:SHOWN]].tolist()
     if len(order) > SHOWN:
         names.append(f"{len(order) - SHOWN} other inputs")

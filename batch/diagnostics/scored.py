@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batch.diagnostics.subject import Drawn, Floats, Part, Subject, Unanswerable
-from core.declaration import Classification, Regression
+from core.declaration import Application, Classification, Regression
 from core.diagnostics.shapes import Axis, Sample
 
 MOST_ROWS = 200_000
@@ -49,11 +49,11 @@ class Measured(NamedTuple):
         return self.truth - self.answers
 
 
-def classes(subject: Subject) -> tuple[str, str]:
+def class_names(application: Application) -> tuple[str, str]:
     """Names of the negative and the positive class; raises Unanswerable where there are no classes."""
-    task = subject.application.task
+    task = application.task
     if not isinstance(task, Classification):
-        raise Unanswerable(f"{subject.application.name} has no classes")
+        raise Unanswerable(f"{application.name} has no classes")
     label = task.label.rpartition(".")[2]
     return (f"{label}: no", f"{label}: yes") if task.positive else (f"{label}: yes", f"{label}: no")
 
@@ -65,7 +65,7 @@ def scored(
 
     Raises Unanswerable when `both` classes are needed and one is missing.
     """
-    names, drawn = classes(subject), subject.sample(MOST_ROWS, part)
+    names, drawn = class_names(subject.application), subject.sample(MOST_ROWS, part)
     truth = _truth(subject, drawn)
     positives = int(truth.sum())
     if both and not 0 < positives < len(truth):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -77,7 +78,7 @@ def _log_loss(truth: Floats, answers: Floats) -> Floats:
 
 
 def slices(one: Input, column: pd.Series[Any], bins: int) -> Slices:
-    """The slices of a column; a number is cut in `bins` parts with about as many rows, unless it has few values.
+    """The slices of a column; a number is cut in `bins` parts of about as many rows unless it has few values.
 
     Null has a slice of its own.
     """
@@ -112,9 +113,7 @@ def _by_number(one: Input, values: Floats, bins: int) -> Slices:
     else:
         edges = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1)))
         of = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
-        titles = [
-            f"{number(low)} to {number(high)}{unit}" for low, high in zip(edges, edges[1:], strict=False)
-        ]
+        titles = [f"{number(low)} to {number(high)}{unit}" for low, high in pairwise(edges.tolist())]
     if len(known) < len(values):
         of = np.where(np.isfinite(values), of, len(titles))
         titles.append("unknown")

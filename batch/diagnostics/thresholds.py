@@ -72,7 +72,9 @@ def threshold_grid(answers: Floats) -> Floats:
     return np.unique(np.concatenate([even, np.clip(dense, 1e-6, 1)]))
 
 
-def threshold_choice(one: Scored, rng: np.random.Generator) -> Pictures:
+def threshold_choice(
+    one: Scored, rng: np.random.Generator, rows_named: str = "the validation rows"
+) -> Pictures:
     """Precision, recall, F1, F2 and the share alarmed over the threshold, with 80 % of the resamples."""
     grid = threshold_grid(one.answers)
     values = at_thresholds(one.truth, one.answers, grid)
@@ -106,7 +108,7 @@ def threshold_choice(one: Scored, rng: np.random.Generator) -> Pictures:
             Mark(text="served", x=float(f"{one.threshold:.4g}")),
             *(Mark(text=f"best {name}", x=float(f"{grid[at]:.4g}")) for name, at in best.items()),
         ],
-        note="The band holds 80 % of 20 resamples of the validation rows.",
+        note=f"The band holds 80 % of {FOLDS} resamples of {rows_named}.",
         wide=True,
     )
     facts = [Fact(title="Served threshold", value=float(f"{one.threshold:.4g}"))]

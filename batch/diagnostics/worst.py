@@ -9,7 +9,7 @@ import numpy as np
 
 from batch.diagnostics.arrays import cells, moments, number
 from batch.diagnostics.effects import importance
-from batch.diagnostics.scored import UNCHOSEN, classes, share
+from batch.diagnostics.scored import UNCHOSEN, class_names, share
 from batch.diagnostics.slices import LEAST_PROBABILITY, Told, told
 from batch.diagnostics.subject import Found, Indices, Subject
 from core.declaration import Classification
@@ -42,7 +42,7 @@ def worst_answers(subject: Subject, chosen: Mapping[str, Any]) -> Found:
 
 
 def _of_classes(subject: Subject, one: Told, at: Indices, texts: list[str]) -> Panel:
-    names = classes(subject)
+    names = class_names(subject.application)
     times = one.drawn.dataset.times
     series = []
     for name, positive in ((f"missed ({names[1]})", True), (f"false alarm ({names[0]})", False)):

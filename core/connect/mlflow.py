@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from copy import copy
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from core.connect import mlflow_stores as stores
 
@@ -64,6 +65,12 @@ class Mlflow:
     def close(self) -> None:
         """Ends its connections."""
         self._http.close()
+
+    def hasty(self) -> Self:
+        """The same server over the same connections, asked once."""
+        made = copy(self)
+        made._patience = 0.0
+        return made
 
     def experiment(self, name: str) -> str:
         """The id of an experiment, which is made when there is none."""
