@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from batch.diagnostics.cells import cells, number
+from batch.diagnostics.arrays import cells
+from batch.diagnostics.cells import rounded
 from batch.diagnostics.refits import Score, best, scores_of
 from batch.diagnostics.subject import Floats, Subject
 from core.diagnostics.shapes import Axis, Bars, Cell, Fact, Lines, Mark, Panel, Series
@@ -68,8 +69,8 @@ def best_of(subject: Subject, curve: Curve) -> list[Fact]:
         return []
     value = curve.values[place]
     return [
-        Fact(title=f"Best {curve.title}", value=value if isinstance(value, str) else number(value)),
-        Fact(title=f"{leading.title} there", value=number(curve.scores[place, 0]), unit=leading.unit),
+        Fact(title=f"Best {curve.title}", value=value if isinstance(value, str) else rounded(value)),
+        Fact(title=f"{leading.title} there", value=rounded(curve.scores[place, 0]), unit=leading.unit),
     ]
 
 

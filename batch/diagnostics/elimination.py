@@ -31,10 +31,9 @@ from core.declaration import Clustering
 from core.diagnostics.shapes import Axis, Bars, Fact, Panel
 
 if TYPE_CHECKING:
-    from models.registered.model import BatchModel
-
     from batch.datasets import Dataset
     from models.registered.inputs import Input
+    from models.registered.model import BatchModel
 
 STEP = 0.65
 """The share of the inputs that is kept from one fit to the next."""

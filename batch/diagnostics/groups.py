@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from batch.diagnostics.scored import class_names
+from batch.diagnostics.segments import segment_name
 from batch.diagnostics.subject import Drawn, Floats, Indices, Part, Subject
 from core.declaration import Classification, Clustering, Regression
 from core.diagnostics.shapes import Sample
@@ -43,18 +45,14 @@ class Groups(NamedTuple):
 def groups(subject: Subject, target: Floats | None, answers: Floats) -> Groups:
     """Of rows with their labels, or with their segments where nothing is labelled."""
     match subject.application.task:
-        case Classification(label=label, positive=positive):
-            names = class_names(label, positive)
-            return Groups(names, (_known(target) > 0.5).astype(np.int64), f"by {label}")
+        case Classification(label=label):
+            return Groups(
+                class_names(subject.application), (_known(target) > 0.5).astype(np.int64), f"by {label}"
+            )
         case Regression(label=label, unit=unit):
             return quarters(_known(target), label, unit)
         case Clustering():
             return by_segment(answers)
-
-
-def class_names(label: str, positive: bool) -> tuple[str, str]:
-    """The two classes of a flag in words: first the negative one."""
-    return f"{label}: {'no' if positive else 'yes'}", f"{label}: {'yes' if positive else 'no'}"
 
 
 def quarters(target: Floats, label: str, unit: str) -> Groups:
@@ -73,11 +71,6 @@ def by_segment(answers: Floats) -> Groups:
     """The segments that occur, by number."""
     numbers, codes = np.unique(answers.astype(np.int64), return_inverse=True)
     return Groups(tuple(segment_name(n) for n in numbers), codes.astype(np.int64), "by segment")
-
-
-def segment_name(number: float) -> str:
-    """How a segment is called in figures."""
-    return f"Segment {int(number)}"
 
 
 def pictured(subject: Subject, most: int, part: Part = "test") -> tuple[Drawn, Groups]:

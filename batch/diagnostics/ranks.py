@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import stats
 
-from batch.diagnostics.cells import cells, grid, named, number, ordered, written
+from batch.diagnostics.arrays import cells
+from batch.diagnostics.cells import grid, named, ordered, rounded, written
 from batch.diagnostics.matrix import Matrix, matrix
 from batch.diagnostics.subject import Computation, Floats, Found, Indices, Subject, Unanswerable
 from core.diagnostics.shapes import Axis, Bars, Fact, Heat, Mark, Panel
@@ -130,7 +131,7 @@ def rank_1d(subject: Subject, chosen: Mapping[str, Any]) -> Found:
     ]
     furthest = order[-1]
     facts = [
-        Fact(title=f"Furthest from normal: {named(columns.inputs[furthest])}", value=number(w[furthest]))
+        Fact(title=f"Furthest from normal: {named(columns.inputs[furthest])}", value=rounded(w[furthest]))
     ]
     note = "Neither quality nor fault: trees do not care, and distances only care for scale and tails."
     return Found(panels=panels, facts=facts, sample=drawn.sample, note=_joined(note, columns.note))
@@ -193,7 +194,8 @@ def _strongest(used: Sequence[Input], values: Floats, most: int = 3) -> list[Fac
     best = np.argsort(-strength, kind="stable")[:most]
     return [
         Fact(
-            title=f"{named(used[lower[1][n]])} and {named(used[lower[0][n]])}", value=number(values[lower][n])
+            title=f"{named(used[lower[1][n]])} and {named(used[lower[0][n]])}",
+            value=rounded(values[lower][n]),
         )
         for n in best
     ]

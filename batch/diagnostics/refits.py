@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from batch.diagnostics.segments import space
 from batch.diagnostics.subject import Floats, Indices, Subject, Unanswerable
 from batch.history import BadData
 from core.declaration import Classification, Clustering, Regression
 from core.diagnostics.shapes import Sample
 
 if TYPE_CHECKING:
+    from batch.datasets import Dataset
     from models.registered.model import BatchModel
 
-    from batch.datasets import Dataset
-
-MOST_ROWS = 6_000
+MOST_ROWS = 20_000
 """Train rows that a pipeline is fitted to again: the newest ones."""
 
-MOST_SCORED = 4_000
+MOST_SCORED = 10_000
 """Rows that are scored."""
 
 MOST_MEASURED = 1_000
@@ -103,8 +103,7 @@ def _silhouette(model: BatchModel, dataset: Dataset, answers: Floats) -> float:
     labels = answers[first]
     if not 2 <= len(np.unique(labels)) < len(labels):
         return float("nan")
-    space = model.estimator[:-1].transform(dataset.frame[list(model.inputs)].iloc[first])
-    return float(silhouette_score(np.asarray(space), labels))
+    return float(silhouette_score(space(model, dataset.frame.iloc[first]), labels))
 
 
 def train_rows(subject: Subject) -> Dataset:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from batch.diagnostics import elimination
-from batch.diagnostics.cells import cells, number
+from batch.diagnostics.arrays import cells
+from batch.diagnostics.cells import rounded
 from batch.diagnostics.curves import Curve, best_of, panels_of, said
 from batch.diagnostics.refits import (
     LEAST_ROWS,
@@ -76,7 +77,7 @@ def _fold_panels(subject: Subject, rows: Dataset, cuts: Sequence[Any], made: Flo
                 x=Axis(title="Fold", scale="category", categories=names),
                 y=Axis(title=score.title, unit=score.unit, low=score.low, high=score.high),
                 series=[Bars(name=score.title, values=cells(values))],
-                marks=[] if mean is None else [Mark(text=f"mean {mean:,.4g}", y=number(mean))],
+                marks=[] if mean is None else [Mark(text=f"mean {mean:,.4g}", y=rounded(mean))],
             )
         )
     return panels
@@ -87,8 +88,8 @@ def _fold_facts(subject: Subject, made: Floats) -> list[Fact]:
     for score, values in zip(scores_of(subject), made, strict=True):
         known = values[np.isfinite(values)]
         if len(known):
-            facts.append(Fact(title=f"{score.title}: mean", value=number(known.mean()), unit=score.unit))
-            spread = number(known.std(ddof=1)) if len(known) > 1 else None
+            facts.append(Fact(title=f"{score.title}: mean", value=rounded(known.mean()), unit=score.unit))
+            spread = rounded(known.std(ddof=1)) if len(known) > 1 else None
             facts.append(Fact(title=f"{score.title}: standard deviation", value=spread, unit=score.unit))
     return facts
 

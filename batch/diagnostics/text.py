@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from batch.diagnostics.cells import cells, grid, number, written
+from batch.diagnostics.arrays import cells
+from batch.diagnostics.cells import grid, rounded, written
 from batch.diagnostics.groups import Groups, groups
 from batch.diagnostics.maps import embed
 from batch.diagnostics.ranks import correlations
@@ -257,7 +258,7 @@ def _together(names: Sequence[str], values: Floats) -> list[Fact]:
     made = []
     for title, place in (("Most together", found.argmax()), ("Least together", found.argmin())):
         pair = f"{names[columns[place]]} and {names[rows[place]]}"
-        made.append(Fact(title=f"{title}: {pair}", value=number(found[place])))
+        made.append(Fact(title=f"{title}: {pair}", value=rounded(found[place])))
     return made
 
 

@@ -20,7 +20,7 @@ HYPERPARAMETERS = (
 
 _AGAIN = (
     "The run's own pipeline is fitted again, with as many trees or segments, on its newest train rows "
-    "(at most 6,000), and scored on rows that come later. "
+    "(at most 20,000), and scored on rows that come later. "
 )
 
 DECLARED: tuple[Diagnostic, ...] = (
