@@ -28,6 +28,8 @@ class Curve:
     log: bool = False
     low: Floats | None = field(default=None)
     high: Floats | None = field(default=None)
+    free: Floats | None = field(default=None)
+    """(2,): what costs nothing."""
 
 
 def panels_of(subject: Subject, curve: Curve, marks: Sequence[Mark] = ()) -> list[Panel]:
@@ -51,6 +53,10 @@ def _panel(score: Score, n: int, curve: Curve, marks: Sequence[Mark]) -> Panel:
             series.append(Bars(name=name, values=values, low=low, high=high))
         else:
             series.append(Lines(name=name, x=list(curve.values), y=values, low=low, high=high))
+    if curve.free is not None and not texts:
+        ends = [min(curve.values), max(curve.values)]
+        free = cells(curve.free[[n, n]])
+        series.append(Lines(name="what costs nothing", x=list(ends), y=free, reference=True))
     y = Axis(title=score.title, unit=score.unit)
     return Panel(title=f"{score.title} over {curve.title}", x=x, y=y, series=series, marks=list(marks))
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from batch.diagnostics.arrays import cells
+from batch.diagnostics.arrays import cells, moments
 from batch.diagnostics.cells import rounded
 from batch.diagnostics.groups import by_segment, few
 from batch.diagnostics.scored import class_names

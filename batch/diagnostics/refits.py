@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from batch.diagnostics.scored import naive_answers
 from batch.diagnostics.segments import space
-from batch.diagnostics.subject import Floats, Indices, Subject, Unanswerable
+from batch.diagnostics.subject import Drawn, Floats, Indices, Subject, Unanswerable
 from batch.history import BadData
 from core.declaration import Classification, Clustering, Regression
 from core.diagnostics.shapes import Sample
@@ -67,7 +68,7 @@ def judged(subject: Subject, model: BatchModel, dataset: Dataset) -> Floats:
         return np.array([_agreement(subject, dataset, answers), _silhouette(model, dataset, answers)])
     if dataset.target is None:
         raise Unanswerable(f"{subject.application.name} has no label: nothing to score")
-    if isinstance(subject.application.task, Classification):
+    if _classes(subject):
         return ranking(dataset.target > 0.5, answers)
     return distance(dataset.target, answers)
 
@@ -119,9 +120,22 @@ def newest(dataset: Dataset, most: int) -> Dataset:
     return dataset if dataset.rows <= most else dataset.take(np.arange(dataset.rows - most, dataset.rows))
 
 
-def scored_rows(subject: Subject) -> Dataset:
+def scored_rows(subject: Subject) -> Drawn:
     """Validation rows to score with: at most `MOST_SCORED`, at random."""
-    return subject.sample(MOST_SCORED, "validation").dataset
+    return subject.sample(MOST_SCORED, "validation")
+
+
+def at_no_cost(subject: Subject, held: Drawn) -> Floats | None:
+    """(2,): the figures of the answer that costs nothing; None where nothing is labelled."""
+    truth = held.dataset.target
+    if truth is None:
+        return None
+    naive = naive_answers(subject, held)
+    return ranking(truth > 0.5, naive) if _classes(subject) else distance(truth, naive)
+
+
+def _classes(subject: Subject) -> bool:
+    return isinstance(subject.application.task, Classification)
 
 
 def refitted(

@@ -16,6 +16,7 @@ from batch.diagnostics.cells import rounded
 from batch.diagnostics.curves import Curve, best_of, panels_of, said
 from batch.diagnostics.refits import (
     LEAST_ROWS,
+    at_no_cost,
     folds,
     grown,
     judged,
@@ -104,12 +105,12 @@ def learning_curve(subject: Subject, chosen: Mapping[str, Any]) -> Found:
         part = newest(rows, size)
         model = refitted(subject, part)
         if model is not None:
-            made[n] = [*judged(subject, model, held), *judged(subject, model, part)]
-    curve = Curve("Train rows", [float(size) for size in sizes], made)
+            made[n] = [*judged(subject, model, held.dataset), *judged(subject, model, part)]
+    curve = Curve("Train rows", [float(size) for size in sizes], made, free=at_no_cost(subject, held))
     return Found(
         panels=panels_of(subject, curve),
         facts=best_of(subject, curve),
-        sample=told(subject, rows.rows, held.rows),
+        sample=told(subject, rows.rows, held.dataset.rows),
         note=said(len(sizes), "Fewer rows are the newer ones; the number of trees or segments stays.", made),
     )
 
@@ -125,14 +126,14 @@ def validation_curve(subject: Subject, chosen: Mapping[str, Any]) -> Found:
         subject.progress.line(f"{one.name} {value}", step=n + 1, of=len(values))
         model = refitted(subject, rows, {one.name: value})
         if model is not None:
-            made[n] = [*judged(subject, model, held), *judged(subject, model, rows)]
-    curve = Curve(one.name, values, made, log=one.log)
+            made[n] = [*judged(subject, model, held.dataset), *judged(subject, model, rows)]
+    curve = Curve(one.name, values, made, log=one.log, free=at_no_cost(subject, held))
     marks = [] if one.choices else [Mark(text=f"the run's: {own}", x=own)]
     note = f"{one.help}. The run has {own}. All else as in the run, without early stopping."
     return Found(
         panels=panels_of(subject, curve, marks),
         facts=best_of(subject, curve),
-        sample=told(subject, rows.rows, held.rows),
+        sample=told(subject, rows.rows, held.dataset.rows),
         note=said(len(values), note, made),
     )
 
