@@ -21,7 +21,7 @@ from serving.middleware import Envelope, is_loopback
 from serving.predict import Predictor
 from serving.readings import Reading
 from serving.reports import Reports
-from serving.routes import control, health, incremental, monitoring, scenarios, sql, status
+from serving.routes import control, diagnostics, health, incremental, monitoring, scenarios, sql, status
 from serving.services import Services
 from serving.sql.job import TABLE, TABLES
 from serving.sql.workers import Workers
@@ -54,7 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.sql_limiter = None
     problems.install(app)
     docs.install(app)
-    for module in (health, status, incremental, control, sql, monitoring, scenarios):
+    for module in (health, status, incremental, control, sql, monitoring, scenarios, diagnostics):
         app.include_router(module.router)
     app.add_middleware(Envelope, meters=services.meters)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]

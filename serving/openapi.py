@@ -9,9 +9,12 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from core.applications import APPLICATIONS
+from core.batch import JobReport
+from core.diagnostics.shapes import Result
 from core.scenarios import DEFAULT_MINUTES, KINDS
 from core.validation import request_type
 from serving import answers as shapes
+from serving.diagnostic_answers import DiagnosticsAnswer
 from serving.problems import MEDIA_TYPE, ProblemBody
 
 _REF = "#/components/schemas/{name}"
@@ -31,6 +34,9 @@ _ANSWERS = (
     shapes.DeadLettersAnswer,
     shapes.ReplayAnswer,
     shapes.ScenarioAnswer,
+    DiagnosticsAnswer,
+    Result,
+    JobReport,
     ProblemBody,
 )
 

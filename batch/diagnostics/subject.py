@@ -6,7 +6,7 @@ run -> model, held-out rows -> Subject -> computation -> Found -> Result
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -17,12 +17,11 @@ from core.declaration import Application
 from core.diagnostics.shapes import Fact, Panel, Sample
 
 if TYPE_CHECKING:
-    from models.registered.inputs import Input
-    from models.registered.model import BatchModel
-
     from batch.datasets import Dataset
     from batch.split import Split
     from batch.trainers import Trainer
+    from models.registered.inputs import Input
+    from models.registered.model import BatchModel
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -130,6 +129,10 @@ class Subject:
             if one.name == name:
                 return one
         raise Unanswerable(f"no such input {name!r}; there are {', '.join(one.name for one in among)}")
+
+    def watched(self, progress: Progress) -> Subject:
+        """The same run with another progress; what was computed stays."""
+        return replace(self, progress=progress)
 
     def once(self, key: Any, compute: Callable[[], Any]) -> Any:
         """The value under `key`, computed at the first call."""

@@ -15,6 +15,18 @@ from core.diagnostics.declared import Diagnostic, Parameter
 
 Choice = float | int | str
 
+VERSION = 1
+"""Of what is computed: a higher one leaves results that are kept aside."""
+
+LIVE = "live"
+"""Stands for the run where a diagnostic is about the live models."""
+
+KEPT_SECONDS = 7 * 86_400
+"""How long Redis keeps a result of a run; the run itself keeps it for good."""
+
+LIVE_SECONDS = 30
+"""How long a result about the live models counts as new."""
+
 LONGEST = 200
 """Characters of a chosen text."""
 
@@ -36,7 +48,7 @@ def choices(diagnostic: Diagnostic, given: Mapping[str, Any]) -> dict[str, Choic
 
 def digest(diagnostic: str, chosen: Mapping[str, Choice]) -> str:
     """16 characters that stand for a diagnostic and all its parameters, whatever their order."""
-    text = msgspec.json.encode([diagnostic, sorted(chosen.items())])
+    text = msgspec.json.encode([VERSION, diagnostic, sorted(chosen.items())])
     return blake2b(text, digest_size=8).hexdigest()
 
 
