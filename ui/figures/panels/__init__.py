@@ -52,7 +52,7 @@ def option(panel: Panel) -> Option:
         behind = heat.behind(grids[0])
         x_axes, y_axes = [x_axes[0] | behind[0], behind[2]], [y_axes[0] | behind[1], behind[3]]
     return look.base(
-        grid=look.grid(left=10, right=right, top=top, bottom=10)
+        grid=look.grid(left=10, right=right, top=top, bottom=10, labels=False)
         | {"outerBoundsMode": "same", "outerBoundsContain": "all"},
         legend=legend,
         tooltip=_tooltip(panel, across, up),
@@ -123,8 +123,9 @@ def _legend(series: list[Option]) -> Option:
         "left": 4,
         "right": 4,
         "top": 0,
-        "itemWidth": 16,
-        "itemHeight": 9,
+        "icon": "roundRect",
+        "itemWidth": 12,
+        "itemHeight": 8,
         "itemGap": 14,
         "padding": [3, 0],
         "textStyle": {"fontSize": look.SMALL, "width": 190, "overflow": "truncate"},

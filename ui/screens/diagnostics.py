@@ -1,0 +1,138 @@
+"""Questions about a run: pick one, and its figures are computed; nothing is before it is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.batch import JobReport
+from core.declaration import Application
+from core.diagnostics import Cost, Tab
+from core.diagnostics.shapes import Result
+from ui import reads_batch
+from ui.client import ApiError
+from ui.client_batch import Asked, Group
+from ui.parts import asking, choices, found, jobs, run_choice, trouble
+from ui.parts.asking import Question
+
+REFIT = "Fits the model again several times: up to half a minute on 10,000 rows, more on more."
+
+
+def show(application: Application) -> None:
+    """The run and the menu, the question, its answer."""
+    menu = reads_batch.menu(application.name)
+    if not menu.value:
+        trouble.waiting(menu.problem)
+        return
+    asked, tab = _choose(menu.value)
+    run_id = _run(application, tab)
+    if run_id is None:
+        return
+    _question(asked)
+    chosen = choices.draw(application, asked)
+    question = Question(application.name, asked.id, run_id, tuple(sorted(chosen.items())))
+    _answer(question, asked)
+
+
+def _choose(menu: Sequence[Group]) -> tuple[Asked, str]:
+    """Tab and diagnostic, both in the address."""
+    tabs = {group.tab: {one.title: one for one in group.diagnostics} for group in menu if group.diagnostics}
+    tab = st.segmented_control(
+        "Tab",
+        list(tabs),
+        default=next(iter(tabs)),
+        required=True,
+        key="tab",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    within = tabs.get(tab or "") or next(iter(tabs.values()))
+    title = st.pills(
+        "Diagnostic",
+        list(within),
+        default=next(iter(within)),
+        required=True,
+        key="diagnostic",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    return within.get(title or "") or next(iter(within.values())), tab or next(iter(tabs))
+
+
+def _run(application: Application, tab: str) -> str | None:
+    """The run that is asked; empty for the live models, None where there is none yet."""
+    if tab == Tab.LIVE:
+        st.caption(":material/sensors: About the live models; no trained run is needed.")
+        return ""
+    runs = reads_batch.runs(application.name)
+    if not runs.value:
+        if runs.problem:
+            trouble.waiting(runs.problem)
+        else:
+            st.info(
+                "Train a model in the view Batch: it is asked here about the rows that it never saw.",
+                title="No model has been trained yet",
+                icon=":material/model_training:",
+            )
+        return None
+    left, right = st.columns([2, 3], vertical_alignment="bottom")
+    with left:
+        run = run_choice.draw(runs.value)
+    right.markdown(run_choice.badges(run))
+    return run.run_id
+
+
+def _question(asked: Asked) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.subheader(asked.question or asked.title, anchor=False, width="content")
+        if asked.reading:
+            with st.popover("How to read it", icon=":material/help:", type="tertiary"):
+                st.markdown(asked.reading)
+                if asked.link:
+                    st.markdown(f"[:material/open_in_new: Documentation]({asked.link})")
+
+
+def _answer(question: Question, asked: Asked) -> None:
+    state = asking.state(question, at_once=asked.cost == Cost.QUICK)
+    running = isinstance(state, JobReport) and state.state in jobs.OPEN
+    # One fragment at one place, with or without a clock: its timer never asks for one that is gone.
+    st.fragment(_working, run_every=1.0 if running else None)(question, running)
+    match state:
+        case Result() as result:
+            found.draw(result)
+        case JobReport() as job if not running:
+            jobs.ended(job, asked.title)
+            _button(question, "Try again" if job.error else "Compute")
+        case ApiError() as problem:
+            trouble.refused(problem, "Not computed")
+            _button(question, "Try again")
+        case None:
+            st.caption(f":material/hourglass: {REFIT}" if asked.cost == Cost.REFIT else "Not computed yet.")
+            _button(question, "Compute")
+
+
+def _working(question: Question, running: bool) -> None:
+    """The bar while a job runs; once it has ended, the whole screen is drawn anew."""
+    if not running:
+        return
+    state = asking.state(question, at_once=False)
+    if not (isinstance(state, JobReport) and state.state in jobs.OPEN):
+        st.rerun()
+    with st.container(border=True):
+        jobs.progress(state)
+        lines = jobs.log(state)
+        if lines:
+            st.caption(lines[-1].text)
+        jobs.stop("diagnose-stop", asking.stop, question, state.id)
+
+
+def _button(question: Question, label: str) -> None:
+    st.button(
+        label,
+        type="primary",
+        icon=":material/play_arrow:",
+        key="diagnose",
+        on_click=asking.ask,
+        args=(question,),
+    )
