@@ -191,7 +191,7 @@ class BatchClient(Client):
         self, application: str, diagnostic: str, run_id: str, parameters: Mapping[str, Value]
     ) -> Result | None:
         """The result if it was computed before, else None."""
-        asks: dict[str, int | str] = {name: str(value) for name, value in parameters.items()}
+        asks: dict[str, int | str] = {name: str(value) for name, value in parameters.items() if value != ""}
         try:
             return self._get(_diagnostic(application, diagnostic), Result, **{"run_id": run_id} | asks)
         except ApiProblem as problem:

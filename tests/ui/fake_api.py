@@ -67,7 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _batch(self, method: str, body: dict[str, Any]) -> bool:
         """Answers what is about batch training; False where it is not."""
         address = urlparse(self.path)
-        asks = {name: values[0] for name, values in parse_qs(address.query).items()}
+        asks = {name: values[0] for name, values in parse_qs(address.query, keep_blank_values=True).items()}
         parts = address.path.strip("/").split("/")[2:]
         if parts[0] not in ("batch", "jobs"):
             return False

@@ -15,7 +15,7 @@ import numpy as np
 
 from core.applications import APPLICATIONS
 from core.batch import JobLine, JobReport, JobState, Stage
-from core.declaration import Application, Clustering
+from core.declaration import Application, Classification, Clustering
 from core.diagnostics.shapes import Fact, Result, Sample
 from core.metrics import batch_metrics
 from tests.ui import fake_menu, fake_panels
@@ -175,7 +175,8 @@ class FakeBatch:
 
 
 def key(request: dict[str, Any]) -> str:
-    chosen = sorted((name, str(value)) for name, value in request["parameters"].items())
+    given = request["parameters"].items()
+    chosen = sorted((name, str(value)) for name, value in given if value != "")
     return f"{request['application']} {request['diagnostic']} {request['run_id']} {chosen}"
 
 
@@ -236,7 +237,7 @@ def run(application: Application, version: int, champion: str) -> dict[str, Any]
         "naive": {
             metric.id: GOAL.get(metric.id, (0, 0, None))[2] for metric in batch_metrics(application.task)
         },
-        "threshold": 0.118,
+        "threshold": 0.118 if isinstance(application.task, Classification) else None,
         "evaluated": evaluated if version in (5, 3, 2) else None,
         "run_url": f"http://127.0.0.1:15000/#/experiments/2/runs/{run_id(version)}",
     }

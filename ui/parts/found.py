@@ -22,12 +22,13 @@ def draw(result: Result) -> None:
     if result.facts:
         _facts(result.facts)
     for n, row in enumerate(rows(result.panels)):
+        tall = max(panels.height(panel) for panel in row)
         if len(row) == 1:
-            _card(result, row[0], f"{n}-0")
+            _card(result, row[0], f"{n}-0", tall)
             continue
         for place, (cell, panel) in enumerate(zip(st.columns(NARROW), row, strict=False)):
             with cell:
-                _card(result, panel, f"{n}-{place}")
+                _card(result, panel, f"{n}-{place}", tall)
     st.caption(foot(result))
 
 
@@ -87,7 +88,7 @@ def _facts(facts: Sequence[Fact]) -> None:
             st.metric(fact.title, said(fact), border=True, height="stretch")
 
 
-def _card(result: Result, panel: Panel, place: str) -> None:
+def _card(result: Result, panel: Panel, place: str, tall: int) -> None:
     key = f"panel-{result.diagnostic}-{place}"
     sharp = panels.sharp(panel)
     name = f"{result.application}-{result.diagnostic}-{place}"
@@ -112,7 +113,7 @@ def _card(result: Result, panel: Panel, place: str) -> None:
                 panels.option(panel),
                 key=key,
                 alt=panel.title,
-                height=panels.height(panel),
+                height=panels.SIDE if panel.square else tall,
                 width=panels.SIDE if panel.square else "stretch",
                 sharp=sharp,
             )

@@ -17,13 +17,13 @@ _HTML: Final = """
 """
 
 _CSS: Final = """
-.row { display: flex; gap: 0.25rem; }
+.row { display: flex; gap: 0.5rem; margin-right: 0.25rem; }
 button {
-  font: inherit; font-size: 0.9rem; cursor: pointer; border: 0; background: transparent;
-  color: var(--st-text-color); opacity: 0.75; padding: 0.35rem 0.5rem;
+  font: inherit; font-size: 0.875rem; cursor: pointer; border: 0; background: transparent;
+  color: var(--st-text-color); padding: 0.35rem 0.25rem;
   border-radius: var(--st-base-radius);
 }
-button:hover, button:focus-visible { opacity: 1; color: var(--st-primary-color); }
+button:hover, button:focus-visible { color: var(--st-primary-color); }
 button[hidden] { display: none; }
 """
 

@@ -11,11 +11,20 @@ from ui import formats
 from ui.client_batch import Run
 
 
-def draw(runs: Sequence[Run], key: str = "run", label: str = "Run", default: int | None = None) -> Run:
+def draw(
+    runs: Sequence[Run], key: str = "run", label: str = "Run", default: int | None = None, bare: bool = False
+) -> Run:
     """A menu of runs, newest first; the champion unless another one is chosen."""
     index = _champion(runs) if default is None else default
     names = [name(run) for run in runs]
-    chosen = st.selectbox(label, names, index=index, key=key, bind="query-params")
+    chosen = st.selectbox(
+        label,
+        names,
+        index=index,
+        key=key,
+        bind="query-params",
+        label_visibility="collapsed" if bare else "visible",
+    )
     return runs[names.index(chosen)] if chosen in names else runs[index]
 
 
@@ -31,9 +40,7 @@ def badges(run: Run) -> str:
     if run.started is not None:
         said.append(f":gray[trained {formats.since(run.started, datetime.now(UTC))} ago]")
     if run.rows:
-        said.append(
-            ":gray[on " + ", ".join(f"{formats.count(n)} {part}" for part, n in run.rows.items()) + " rows]"
-        )
+        said.append(f":gray[{formats.count(sum(run.rows.values()))} rows]")
     if run.threshold is not None:
         said.append(f":gray[threshold {formats.share(run.threshold)}]")
     if run.run_url:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
+from typing import Final
 
 import streamlit as st
 
@@ -12,14 +14,31 @@ from ui import formats
 from ui.client_batch import Run
 from ui.parts import kpis
 
+ABREAST: Final = 6
+"""Cards side by side."""
+
 
 def draw(application: Application, run: Run) -> None:
-    """A row of cards per group; red only where the naive answer is better."""
-    for title, members in grouped(application):
-        st.caption(title or "Scores")
-        with st.grid(6, min_column_width=140, gap="small"):
-            for metric in members:
-                _card(metric, run.scores.get(metric.id), run.naive.get(metric.id))
+    """A line of cards per group, small groups side by side; red only where the naive answer is better."""
+    for line in lines([(title, len(members)) for title, members in grouped(application)]):
+        found = dict(grouped(application))
+        for cell, (title, size) in zip(st.columns([size for _, size in line]), line, strict=True):
+            with cell:
+                st.caption(title or "Scores")
+                with st.grid(min(size, ABREAST), min_column_width=120, gap="small"):
+                    for metric in found[title]:
+                        _card(metric, run.scores.get(metric.id), run.naive.get(metric.id))
+
+
+def lines(groups: Sequence[tuple[str, int]]) -> list[list[tuple[str, int]]]:
+    """Groups in their order, as many to a line as it has places."""
+    found: list[list[tuple[str, int]]] = []
+    for group in groups:
+        if found and sum(size for _, size in found[-1]) + group[1] <= ABREAST:
+            found[-1].append(group)
+        else:
+            found.append([group])
+    return found
 
 
 def grouped(application: Application) -> list[tuple[str, list[Metric]]]:

@@ -25,11 +25,9 @@ def table(application: Application, runs: Sequence[Run]) -> None:
         [_row(run, leading, window, winner) for run in runs],
         hide_index=True,
         placeholder=formats.UNKNOWN,
-        height=min(390, 38 + 35 * len(runs)),
         column_config={
             "Trained (UTC)": st.column_config.DatetimeColumn(format="MMM DD, HH:mm"),
             "Rows": st.column_config.NumberColumn(help="That it was trained on", format="localized"),
-            "Took": st.column_config.NumberColumn(format="%.1f s"),
             "Run": st.column_config.LinkColumn("MLflow", display_text="open"),
         }
         | {
@@ -129,11 +127,9 @@ def _line(metric: Metric, one: float | None, other: float | None, names: tuple[s
 
 
 def _row(run: Run, leading: Sequence[Metric], window: Window | None, winner: Run | None) -> dict[str, Any]:
-    roles = ", ".join(run.aliases)
     row: dict[str, Any] = {
         "Version": run.version,
-        "Role": roles or None,
-        "Best": "best" if run is winner else "",
+        "Role": ", ".join([*run.aliases, *(["best"] if run is winner else [])]) or None,
     }
     for metric in leading:
         value = on(run, window).get(metric.id)
@@ -143,7 +139,6 @@ def _row(run: Run, leading: Sequence[Metric], window: Window | None, winner: Run
         "Model": formats.words(run.recipe),
         "Trained (UTC)": started,
         "Rows": run.rows.get("train"),
-        "Took": run.seconds,
         "Run": run.run_url or None,
     }
 

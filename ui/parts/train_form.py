@@ -88,8 +88,7 @@ def _recipe(application: Application, recipes: list[Recipe]) -> Recipe:
 
 
 def _rows(application: Application, known: Training) -> Rows:
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
-    take = left.segmented_control(
+    take = st.segmented_control(
         "Rows",
         list(TAKES),
         default=Take.RECENT,
@@ -97,31 +96,18 @@ def _rows(application: Application, known: Training) -> Rows:
         format_func=lambda one: TAKES[one],
         key=f"{application.name}:take",
         persist_state="session",
+        width="stretch",
     )
     take = Take(take or Take.RECENT)
     common: dict[str, Any] = {"persist_state": "session"}
     amount = 100.0
-    with right:
-        if take == Take.PERCENT:
-            amount = st.number_input(
-                "Per cent",
-                min_value=0.1,
-                max_value=100.0,
-                value=25.0,
-                step=5.0,
-                key=f"{application.name}:percent",
-                **common,
-            )
-        elif take != Take.ALL:
-            amount = st.number_input(
-                "Number of rows",
-                min_value=100,
-                max_value=known.most_rows or 10_000_000,
-                value=min(10_000, known.most_rows or 10_000),
-                step=1_000,
-                key=f"{application.name}:amount",
-                **common,
-            )
+    if take == Take.PERCENT:
+        name = f"{application.name}:percent"
+        amount = st.number_input("Per cent of the rows", 0.1, 100.0, 25.0, 5.0, key=name, **common)
+    elif take != Take.ALL:
+        most = known.most_rows or 10_000_000
+        name = f"{application.name}:amount"
+        amount = st.number_input("Number of rows", 100, most, min(10_000, most), 1_000, key=name, **common)
     seed = int(st.session_state.get(_seed(application), 42))
     return Rows(take=take, amount=amount or 1, seed=seed)
 
@@ -164,12 +150,11 @@ def _int(bound: float | None) -> int | None:
 
 
 def _tuning(application: Application) -> float:
-    left, right = st.columns([3, 2], vertical_alignment="center")
-    wanted = left.toggle("Look for better hyperparameters first", key=f"{application.name}:tune")
+    wanted = st.toggle("Look for better hyperparameters first", key=f"{application.name}:tune")
     if not wanted:
         return 0.0
-    seconds = right.number_input(
-        "Seconds",
+    seconds = st.number_input(
+        "For at most (s)",
         min_value=5,
         max_value=TUNE_MOST,
         value=TUNE_SECONDS,

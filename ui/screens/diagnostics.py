@@ -12,9 +12,13 @@ from core.diagnostics import Cost, Tab
 from core.diagnostics.shapes import Result
 from ui import reads_batch
 from ui.client import ApiError
-from ui.client_batch import Asked, Group
+from ui.client_batch import Asked, Group, Run
 from ui.parts import asking, choices, found, jobs, run_choice, trouble
 from ui.parts.asking import Question
+from ui.reads import Reading
+
+LIVE = Run(run_id="")
+"""In the place of a run where the live models are asked."""
 
 REFIT = "Fits the model again several times: up to half a minute on 10,000 rows, more on more."
 
@@ -25,50 +29,67 @@ def show(application: Application) -> None:
     if not menu.value:
         trouble.waiting(menu.problem)
         return
-    asked, tab = _choose(menu.value)
-    run_id = _run(application, tab)
-    if run_id is None:
+    left, right = st.columns([5, 2], vertical_alignment="center")
+    with left:
+        tab = _tab(menu.value)
+    with right:
+        runs = _runs(application, tab)
+    asked = _pick(menu.value, tab)
+    run = _run(runs)
+    if run is None:
         return
-    _question(asked)
+    _question(asked, run)
     chosen = choices.draw(application, asked)
-    question = Question(application.name, asked.id, run_id, tuple(sorted(chosen.items())))
+    question = Question(application.name, asked.id, run.run_id, tuple(sorted(chosen.items())))
     _answer(question, asked)
 
 
-def _choose(menu: Sequence[Group]) -> tuple[Asked, str]:
-    """Tab and diagnostic, both in the address."""
-    tabs = {group.tab: {one.title: one for one in group.diagnostics} for group in menu if group.diagnostics}
-    tab = st.segmented_control(
+def _tab(menu: Sequence[Group]) -> str:
+    """The tab, in the address."""
+    tabs = [group.tab for group in menu]
+    chosen = st.segmented_control(
         "Tab",
-        list(tabs),
-        default=next(iter(tabs)),
+        tabs,
+        default=tabs[0],
         required=True,
         key="tab",
         bind="query-params",
         label_visibility="collapsed",
     )
-    within = tabs.get(tab or "") or next(iter(tabs.values()))
-    title = st.pills(
+    return chosen if chosen in tabs else tabs[0]
+
+
+def _pick(menu: Sequence[Group], tab: str) -> Asked:
+    """The diagnostic, in the address."""
+    within = {one.title: one for group in menu if group.tab == tab for one in group.diagnostics}
+    first = next(iter(within))
+    chosen = st.pills(
         "Diagnostic",
         list(within),
-        default=next(iter(within)),
+        default=first,
         required=True,
         key="diagnostic",
         bind="query-params",
         label_visibility="collapsed",
     )
-    return within.get(title or "") or next(iter(within.values())), tab or next(iter(tabs))
+    return within.get(chosen or "") or within[first]
 
 
-def _run(application: Application, tab: str) -> str | None:
-    """The run that is asked; empty for the live models, None where there is none yet."""
+def _runs(application: Application, tab: str) -> Reading[list[Run]]:
+    """The run that is asked, or nobody where the live models are."""
     if tab == Tab.LIVE:
-        st.caption(":material/sensors: About the live models; no trained run is needed.")
-        return ""
-    runs = reads_batch.runs(application.name)
-    if not runs.value:
-        if runs.problem:
-            trouble.waiting(runs.problem)
+        return Reading([LIVE])
+    reading = reads_batch.runs(application.name)
+    if reading.value:
+        return Reading([run_choice.draw(reading.value, bare=True)])
+    return reading
+
+
+def _run(chosen: Reading[list[Run]]) -> Run | None:
+    """What is known of the run; None, with the reason, where there is none yet."""
+    if not chosen.value:
+        if chosen.problem:
+            trouble.waiting(chosen.problem)
         else:
             st.info(
                 "Train a model in the view Batch: it is asked here about the rows that it never saw.",
@@ -76,14 +97,10 @@ def _run(application: Application, tab: str) -> str | None:
                 icon=":material/model_training:",
             )
         return None
-    left, right = st.columns([2, 3], vertical_alignment="bottom")
-    with left:
-        run = run_choice.draw(runs.value)
-    right.markdown(run_choice.badges(run))
-    return run.run_id
+    return chosen.value[0]
 
 
-def _question(asked: Asked) -> None:
+def _question(asked: Asked, run: Run) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader(asked.question or asked.title, anchor=False, width="content")
         if asked.reading:
@@ -91,6 +108,10 @@ def _question(asked: Asked) -> None:
                 st.markdown(asked.reading)
                 if asked.link:
                     st.markdown(f"[:material/open_in_new: Documentation]({asked.link})")
+    told = (
+        ":gray[About the live models; no trained run is needed.]" if run is LIVE else run_choice.badges(run)
+    )
+    st.markdown(told)
 
 
 def _answer(question: Question, asked: Asked) -> None:

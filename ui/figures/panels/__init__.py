@@ -19,14 +19,14 @@ from ui.figures.panels.axes import Direction, directions
 LEGEND: Final = 28
 """Pixels that a legend takes above the plot."""
 
-NAME: Final = 24
-"""Pixels that the name of the upright axis takes above the plot."""
-
 SIDE: Final = 430
 """Pixels of a square panel, with its texts."""
 
 FLAT: Final = 330
 ROW: Final = 26
+TALL_ROW: Final = 76
+"""Of cells that hold more than one line."""
+
 TALLEST: Final = 1_100
 
 SHARP_MOST: Final = 8_000
@@ -45,8 +45,8 @@ def option(panel: Panel) -> Option:
     series += marks.series(panel, across, up)
     cells = heat.scale(heats, series, panel.wide) if heats else {}
     legend = _legend(series)
-    top = (LEGEND if legend["show"] else 6) + (NAME if panel.y.title else 6)
-    right = 76 if cells.get("show") else 24
+    top = (LEGEND if legend["show"] else 4) + (18 if marks.above(panel) else 2)
+    right = max(76 if cells.get("show") else 20, marks.room(panel))
     x_axes, y_axes = [across.option(upright=False)], [up.option(upright=True)]
     if grids:
         behind = heat.behind(grids[0])
@@ -74,6 +74,8 @@ def height(panel: Panel) -> int:
     if up.category:
         abreast = len({one.stack or one.name for one in panel.series if isinstance(one, Bars)}) or 1
         row = ROW if abreast == 1 else 10 + 13 * abreast
+        if any(isinstance(one, Heat) and _lines(one) > 1 for one in panel.series):
+            row = TALL_ROW
         return min(TALLEST, max(180, 86 + extra + row * len(up.categories)))
     return FLAT + extra + (50 if across.category and across.crowded else 0)
 
@@ -88,7 +90,7 @@ def _series(one: Any, panel: Panel, across: Direction, up: Direction) -> list[Op
         case Lines():
             return curves.lines(one, panel, across, up)
         case Points():
-            return curves.points(one, across, up)
+            return curves.points(one, panel, across, up)
         case Bars():
             return bars.series(one, panel, across, up)
         case Heat():
@@ -107,6 +109,10 @@ def _size(one: Any) -> int:
         case Points():
             return len(one.x)
     return len(one.x) // 20
+
+
+def _lines(one: Heat) -> int:
+    return max((text.count("\n") + 1 for row in one.text for text in row), default=1)
 
 
 def _names(panel: Panel) -> list[str]:

@@ -89,14 +89,16 @@ class Direction:
 
     def option(self, upright: bool) -> Option:
         """The axis as ECharts wants it. The upright one is named above it, so that nobody tilts the head."""
+        above = "start" if self.category else "end"
         where: Option = (
-            {"nameLocation": "end", "nameGap": 12, "nameTextStyle": _text(align="left")}
+            {"nameLocation": above, "nameGap": 12, "nameTextStyle": _text(align="left")}
             if upright
             else {"nameLocation": "middle", "nameGap": 28, "nameTextStyle": _text()}
         )
         return look.axis(
             {"linear": "value"}.get(self.axis.scale, self.axis.scale),
             name=self.name(),
+            axisLine={"show": False, "onZero": False},
             **where,
             **(self._names(upright) if self.category else self._numbers(upright)),
         )
@@ -126,6 +128,9 @@ class Direction:
         if not upright:
             found["splitLine"] = {"show": False}
         low, high = self._edges()
+        if self.zero and low is None and self.low is not None and self.low < 0:
+            # Room for the values that stand beside bars to the left or below.
+            found["boundaryGap"] = ["12%", "12%"]
         return found | {k: v for k, v in (("min", low), ("max", high)) if v is not None}
 
     def _edges(self) -> tuple[float | None, float | None]:

@@ -25,7 +25,7 @@ def series(one: Bars, panel: Panel, across: Direction, up: Direction) -> list[Op
     bar: Option = {
         "type": "bar",
         "name": one.name,
-        "data": [_bar(cell, along, labelled) for cell in one.values],
+        "data": [_bar(cell, along, labelled, lying) for cell in one.values],
         "itemStyle": {"borderRadius": 0 if one.stack else 3},
         "barCategoryGap": "28%" if alone or one.stack else "20%",
         "z": 2,
@@ -44,14 +44,14 @@ def series(one: Bars, panel: Panel, across: Direction, up: Direction) -> list[Op
     return [bar, *errors]
 
 
-def _bar(cell: Cell, along: Direction, labelled: bool) -> Any:
+def _bar(cell: Cell, along: Direction, labelled: bool, lying: bool) -> Any:
     value = along.place(cell)
     if not labelled or value is None:
         return value
-    negative = isinstance(cell, int | float) and cell < 0
     label: Option = {"formatter": along.said(cell)}
-    # A label beside a bar that points left would lie on the names: it stands on the other side of 0.
-    return {"value": value, "label": label | ({"position": "insideLeft"} if negative else {})}
+    if isinstance(value, int | float) and value < 0:
+        label["position"] = "left" if lying else "bottom"
+    return {"value": value, "label": label}
 
 
 def _whiskers(one: Bars, along: Direction) -> list[Option]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from core.diagnostics.shapes import Cell, Lines, Panel, Points
+from core.diagnostics.shapes import Cell, Heat, Lines, Panel, Points
 from ui.figures import look
 from ui.figures.look import Option
 from ui.figures.panels.axes import Direction
@@ -40,7 +40,7 @@ def lines(one: Lines, panel: Panel, across: Direction, up: Direction) -> list[Op
     return [*_band(one, places, up), line]
 
 
-def points(one: Points, across: Direction, up: Direction) -> list[Option]:
+def points(one: Points, panel: Panel, across: Direction, up: Direction) -> list[Option]:
     """A cloud; the more points, the more light comes through each."""
     spots = [
         _spot(one, n, across.place(x), up.place(y))
@@ -54,11 +54,17 @@ def points(one: Points, across: Direction, up: Direction) -> list[Option]:
             "name": one.name,
             "data": spots,
             "symbolSize": DOT if len(spots) <= 600 else DOT - 2,
-            "itemStyle": {"opacity": 0.75 if len(spots) <= 150 else 0.5 if len(spots) <= 1_200 else 0.35},
+            "itemStyle": _dots(len(spots), any(isinstance(other, Heat) for other in panel.series)),
             "tooltip": {"formatter": "{b}" if one.text else plain(name) + where},
             "z": 4,
         }
     ]
+
+
+def _dots(many: int, on_cells: bool) -> Option:
+    if on_cells:
+        return {"opacity": 0.95, "borderColor": "rgba(255, 255, 255, 0.8)", "borderWidth": 0.8}
+    return {"opacity": 0.75 if many <= 150 else 0.5 if many <= 1_200 else 0.35}
 
 
 def _spot(one: Points, n: int, x: Cell, y: Cell) -> Any:

@@ -16,9 +16,9 @@ TEXT_COLUMNS: Final = {False: 12, True: 26}
 
 STRONG: Final = (
     "rgba(74, 134, 220, 0.06)",
-    "rgba(74, 134, 220, 0.30)",
-    "rgba(74, 134, 220, 0.60)",
-    "rgba(58, 105, 190, 0.92)",
+    "rgba(74, 134, 220, 0.28)",
+    "rgba(74, 134, 220, 0.55)",
+    "rgba(74, 134, 220, 0.85)",
 )
 """From little to much, where no text has to be read on it."""
 
@@ -45,7 +45,8 @@ def series(one: Heat, across: Direction, up: Direction, wide: bool) -> list[Opti
         "type": "heatmap",
         "name": one.name,
         "data": data,
-        "label": look.CENTRE | {"show": texts, "fontSize": look.SMALL},
+        "label": look.CENTRE
+        | {"show": texts, "fontSize": look.SMALL, "lineHeight": 16, "textBorderColor": "transparent"},
         "itemStyle": {"borderRadius": 0 if on_grid else 3, "borderWidth": 0},
         "emphasis": {"disabled": True},
         "z": 1,

@@ -22,8 +22,8 @@ def option(panel: Panel, groups: Sequence[Parallel]) -> Option:
         | {"itemWidth": 16, "itemHeight": 3, "textStyle": {"fontSize": look.SMALL}},
         tooltip={"show": False},
         parallel={
-            "left": 30,
-            "right": 60,
+            "left": 62,
+            "right": 74,
             "top": 62,
             "bottom": 24,
             "parallelAxisDefault": {
