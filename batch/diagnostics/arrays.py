@@ -23,6 +23,16 @@ def cells(values: Iterable[Any]) -> list[Cell]:
     return [float(f"{value:.6g}") if np.isfinite(value) else None for value in array.tolist()]
 
 
+def table(values: npt.ArrayLike) -> list[list[float | None]]:
+    """(rows, columns) as a heat map takes them, to four significant digits."""
+    return [[short(value) for value in row] for row in np.asarray(values, dtype=np.float64).tolist()]
+
+
+def short(value: float) -> float | None:
+    """A number to four significant digits; None where it is not finite."""
+    return float(f"{value:.4g}") if np.isfinite(value) else None
+
+
 def moments(times: npt.NDArray[np.datetime64]) -> list[Cell]:
     """Times as ISO-8601 in UTC, to the second."""
     return [f"{text}Z" for text in np.datetime_as_string(times.astype("datetime64[s]")).tolist()]

@@ -7,7 +7,7 @@ from typing import Any
 
 from batch.diagnostics import calibration, confusion, ranking, regression, thresholds
 from batch.diagnostics.scored import Measured, Scored, measured, scored
-from batch.diagnostics.subject import MOST_POINTS, Computation, Found, Part, Subject
+from batch.diagnostics.subject import MOST_POINTS, Computation, Found, Indices, Part, Subject
 
 VALIDATION_ONLY = (
     "Computed from validation rows: a threshold that is chosen on the rows it is then reported on flatters."
@@ -63,7 +63,7 @@ def _of_numbers(make: Callable[[Measured], confusion.Pictures]) -> Computation:
 def _residuals(subject: Subject, chosen: Mapping[str, Any]) -> Found:
     parts: tuple[Part, Part] = ("train", "test")
     (train, _), (test, sample) = (measured(subject, part) for part in parts)
-    rows = {
+    rows: dict[str, Indices] = {
         name: subject.drawn(len(one.truth), MOST_POINTS // 2)
         for name, one in zip(parts, (train, test), strict=True)
     }

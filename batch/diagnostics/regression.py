@@ -6,7 +6,16 @@ import numpy as np
 from scipy.special import ndtri
 from scipy.stats import kurtosis, norm, skew
 
-from batch.diagnostics.arrays import cells, even_edges, histogram, number, quantile_bins, thinned, wilson
+from batch.diagnostics.arrays import (
+    cells,
+    even_edges,
+    histogram,
+    number,
+    quantile_bins,
+    short,
+    thinned,
+    wilson,
+)
 from batch.diagnostics.confusion import Pictures
 from batch.diagnostics.scored import Measured, share
 from batch.diagnostics.subject import Floats, Indices
@@ -55,9 +64,9 @@ def residuals(train: Measured, test: Measured, rows: dict[str, Indices]) -> Pict
         ),
     ]
     return panels, [
-        Fact(title="R², train", value=_short(r2(train))),
-        Fact(title="R², test", value=_short(r2(test))),
-        Fact(title="Mean residual, test", value=_short(float(test.residuals.mean())), unit=test.unit),
+        Fact(title="R², train", value=short(r2(train))),
+        Fact(title="R², test", value=short(r2(test))),
+        Fact(title="Mean residual, test", value=short(float(test.residuals.mean())), unit=test.unit),
     ]
 
 
@@ -79,8 +88,8 @@ def prediction_error(one: Measured, rows: Indices) -> Pictures:
         square=True,
     )
     return [panel], [
-        Fact(title="R²", value=_short(r2(one))),
-        Fact(title="Slope of the best fit", value=_short(float(slope))),
+        Fact(title="R²", value=short(r2(one))),
+        Fact(title="Slope of the best fit", value=short(float(slope))),
     ]
 
 
@@ -117,11 +126,11 @@ def residual_distribution(one: Measured) -> Pictures:
     ]
     errors = np.abs(one.residuals)
     quantiles = [
-        Fact(title=f"{level:.0%} of the errors are below", value=_short(float(value)), unit=one.unit)
+        Fact(title=f"{level:.0%} of the errors are below", value=short(float(value)), unit=one.unit)
         for level, value in zip(LEVELS, np.quantile(errors, LEVELS), strict=True)
     ]
     shape = [("Skewness", float(skew(one.residuals))), ("Excess kurtosis", float(kurtosis(one.residuals)))]
-    return panels, [*quantiles, *(Fact(title=title, value=_short(value)) for title, value in shape)]
+    return panels, [*quantiles, *(Fact(title=title, value=short(value)) for title, value in shape)]
 
 
 def tolerance(one: Measured) -> Pictures:
@@ -139,7 +148,7 @@ def tolerance(one: Measured) -> Pictures:
             lines.append(Lines(name=name, x=cells(off[kept]), y=cells(share_of[kept]), reference=reference))
             if relative:
                 facts += [
-                    Fact(title=f"Within {level:.0%}, {name}", value=_short(float(np.mean(off <= level))))
+                    Fact(title=f"Within {level:.0%}, {name}", value=short(float(np.mean(off <= level))))
                     for level in TOLERANCES
                 ]
         across = (
@@ -196,8 +205,8 @@ def interval_coverage(validation: Measured, test: Measured) -> Pictures:
         ),
     ]
     return panels, [
-        Fact(title="Within the 80 % interval", value=_short(float(covered[at_80]))),
-        Fact(title="Its mean width", value=_short(float(np.nanmean(widths[:, at_80]))), unit=test.unit),
+        Fact(title="Within the 80 % interval", value=short(float(covered[at_80]))),
+        Fact(title="Its mean width", value=short(float(np.nanmean(widths[:, at_80]))), unit=test.unit),
     ]
 
 
@@ -231,16 +240,12 @@ def by_prediction(one: Measured, bins: int) -> Pictures:
     worst = int(np.argmax(np.abs(actual - answered)))
     return [panel], [
         Fact(
-            title="Largest bias of a bin", value=_short(float(actual[worst] - answered[worst])), unit=one.unit
+            title="Largest bias of a bin", value=short(float(actual[worst] - answered[worst])), unit=one.unit
         ),
-        Fact(title="Mean bias", value=_short(float(one.residuals.mean())), unit=one.unit),
+        Fact(title="Mean bias", value=short(float(one.residuals.mean())), unit=one.unit),
     ]
 
 
 def _bound(errors: Floats, level: float) -> float:
     """The error that a share `level` stays below, with the correction for finite samples."""
     return float(np.quantile(errors, min(1.0, level * (len(errors) + 1) / len(errors)), method="higher"))
-
-
-def _short(value: float) -> float | None:
-    return float(f"{value:.4g}") if np.isfinite(value) else None
