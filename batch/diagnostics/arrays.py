@@ -52,8 +52,10 @@ def thinned(x: npt.ArrayLike, y: npt.ArrayLike, most: int = MOST_CURVE) -> Indic
         np.abs(np.diff(np.nan_to_num(one))) / (np.ptp(np.nan_to_num(one)) or 1) for one in (across, up)
     )
     length = np.concatenate([[0.0], np.cumsum(steps)])
-    places = np.searchsorted(length, np.linspace(0, length[-1], most - 1))
-    return np.unique(np.concatenate([[0], np.minimum(places, len(across) - 1), [len(across) - 1]]))
+    # The point before each is kept as well: a step stays a step.
+    places = np.searchsorted(length, np.linspace(0, length[-1], most // 2 - 1))
+    places = np.clip(places, 0, len(across) - 1)
+    return np.unique(np.concatenate([[0], places, np.maximum(places - 1, 0), [len(across) - 1]]))
 
 
 class Interval(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from batch.diagnostics import calibration, confusion, ranking, regression, thresholds
-from batch.diagnostics.scored import Measured, Scored, measured, scored
+from batch.diagnostics.scored import MOST_ROWS, Measured, Scored, measured, scored
 from batch.diagnostics.subject import MOST_POINTS, Computation, Found, Indices, Part, Subject
 
 VALIDATION_ONLY = (
@@ -81,7 +81,8 @@ def _prediction_error(subject: Subject, chosen: Mapping[str, Any]) -> Found:
 
 def _interval_coverage(subject: Subject, chosen: Mapping[str, Any]) -> Found:
     (validation, known), (test, sample) = measured(subject, "validation"), measured(subject, "test")
-    panels, facts = regression.interval_coverage(validation, test)
+    own = subject.model.interval(subject.sample(MOST_ROWS).dataset.frame)
+    panels, facts = regression.interval_coverage(validation, test, own)
     note = f"The intervals are made from the residuals of {known.rows:,} validation rows."
     return Found(panels=panels, facts=facts, sample=sample, note=note)
 

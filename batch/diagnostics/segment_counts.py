@@ -76,8 +76,8 @@ def elbow(subject: Subject, chosen: Mapping[str, Any]) -> Found:
     ]
     note = (
         f"The run's own pipeline, fitted again to {len(train.rows):,} training rows for each number; "
-        f"silhouettes are of {len(scored.rows):,} test rows. Distances are measured in standardised inputs, the "
-        "same for every number, whatever scale the recipe finds for each."
+        f"silhouettes are of {len(scored.rows):,} test rows. Distances are measured in standardised inputs, "
+        "the same for every number, whatever scale the recipe finds for each."
     )
     return Found(panels=panels, facts=facts, sample=subject.told(len(train.rows), "train"), note=note)
 
