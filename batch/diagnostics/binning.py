@@ -6,11 +6,13 @@ a number -> quantiles -> edges -> rows, and what is to be told, per bin
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from batch.diagnostics.cells import cells, number
+from batch.diagnostics.arrays import cells
+from batch.diagnostics.cells import rounded
 from batch.diagnostics.features import edges as histogram_edges
 from batch.diagnostics.groups import Groups, groups
 from batch.diagnostics.importances import leading
@@ -38,7 +40,7 @@ def balanced(values: Floats, bins: int) -> Bins:
     inner = np.unique(inner[inner > values.min()])
     bounds = [values.min(), *inner, values.max()]
     said = [f"{bound:,.4g}" for bound in bounds]
-    names = tuple(f"{low} to {high}" for low, high in zip(said, said[1:], strict=False))
+    names = tuple(f"{low} to {high}" for low, high in pairwise(said))
     return Bins(inner, np.searchsorted(inner, values, side="right").astype(np.int64), names)
 
 
@@ -56,7 +58,7 @@ def balanced_binning(subject: Subject, chosen: Mapping[str, Any]) -> Found:
     said = said if len(bins.names) < wanted else []
     if len(known) < len(values):
         said.append(f"{len(values) - len(known):,} rows without a value are left out.")
-    facts = [Fact(title=f"Edge {n + 1}", value=number(edge), unit=unit) for n, edge in enumerate(bins.edges)]
+    facts = [Fact(title=f"Edge {n + 1}", value=rounded(edge), unit=unit) for n, edge in enumerate(bins.edges)]
     return Found(panels=panels, facts=facts, sample=drawn.sample, note=" ".join(said))
 
 
@@ -83,7 +85,7 @@ def _cut(title: str, unit: str, values: Floats, bins: Bins) -> Panel:
         x=Axis(title=title, unit=unit),
         y=Axis(title="Rows", low=0),
         series=[outline],
-        marks=[Mark(text=f"{edge:,.4g}", x=number(edge)) for edge in bins.edges],
+        marks=[Mark(text=f"{edge:,.4g}", x=rounded(edge)) for edge in bins.edges],
         wide=True,
     )
 

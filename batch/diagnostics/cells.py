@@ -1,7 +1,4 @@
-"""Arrays as a result holds them: plain numbers, short, with None where there is none.
-
-arrays -> cells -> Panel -> JSON
-"""
+"""What axes and heat maps are made of: names of inputs, rounded numbers, texts in cells."""
 
 from __future__ import annotations
 
@@ -9,47 +6,35 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from core.diagnostics.shapes import Axis, Cell
+from batch.diagnostics.subject import Floats
+from core.diagnostics.shapes import Axis
 
 if TYPE_CHECKING:
     from models.registered.inputs import Input
-
-Array = npt.NDArray[Any]
 
 DIGITS = 5
 """Significant digits: more can't be seen in a figure, and would double its bytes."""
 
 
-def cells(values: Array | Sequence[float]) -> list[Cell]:
+def rounded(value: float) -> float | None:
+    """One number; None if it is not finite."""
+    return float(f"{float(value):.{DIGITS}g}") if np.isfinite(value) else None
+
+
+def floats(values: Floats | Sequence[float]) -> list[float | None]:
     """(n,) numbers, rounded; None for what is not finite."""
-    return list(floats(values))
+    return [rounded(value) for value in np.asarray(values, dtype=np.float64).tolist()]
 
 
-def floats(values: Array | Sequence[float]) -> list[float | None]:
-    """(n,) as `cells`, typed as numbers."""
-    return [_short(float(value)) for value in np.asarray(values, dtype=np.float64)]
-
-
-def grid(values: Array) -> list[list[float | None]]:
+def grid(values: Floats) -> list[list[float | None]]:
     """(n, m) numbers, rounded, row by row."""
     return [floats(row) for row in np.asarray(values, dtype=np.float64)]
 
 
-def written(values: Array, digits: int = 2) -> list[list[str]]:
+def written(values: Floats, digits: int = 2) -> list[list[str]]:
     """(n, m) numbers as the text of their cells; empty for what is not finite."""
     return [[f"{value:.{digits}f}" if np.isfinite(value) else "" for value in row] for row in values]
-
-
-def number(value: float) -> float | None:
-    """One number, rounded; None if it is not finite."""
-    return _short(float(value))
-
-
-def times(values: Array) -> list[Cell]:
-    """(n,) datetime64 in UTC as ISO-8601 texts."""
-    return [f"{text}Z" for text in np.datetime_as_string(values.astype("datetime64[s]"))]
 
 
 def named(one: Input) -> str:
@@ -62,12 +47,8 @@ def axis(one: Input, **more: Any) -> Axis:
     return Axis(title=named(one), unit="" if one.log else one.unit, **more)
 
 
-def ordered(names: Iterable[str], by: Array) -> list[int]:
+def ordered(names: Iterable[str], by: Floats) -> list[int]:
     """Places of the names by falling value; what is not finite comes last, equal values by name."""
     listed = list(names)
     finite = np.where(np.isfinite(by), by, -np.inf)
     return sorted(range(len(listed)), key=lambda n: (-finite[n], listed[n]))
-
-
-def _short(value: float) -> float | None:
-    return float(f"{value:.{DIGITS}g}") if np.isfinite(value) else None

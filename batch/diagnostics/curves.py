@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from batch.diagnostics.cells import cells, number
+from batch.diagnostics.arrays import cells
+from batch.diagnostics.cells import rounded
 from batch.diagnostics.refits import Score, best, scores_of
 from batch.diagnostics.subject import Floats, Subject
 from core.diagnostics.shapes import Axis, Bars, Cell, Fact, Lines, Mark, Panel, Series
@@ -27,6 +28,8 @@ class Curve:
     log: bool = False
     low: Floats | None = field(default=None)
     high: Floats | None = field(default=None)
+    free: Floats | None = field(default=None)
+    """(2,): what costs nothing."""
 
 
 def panels_of(subject: Subject, curve: Curve, marks: Sequence[Mark] = ()) -> list[Panel]:
@@ -50,6 +53,10 @@ def _panel(score: Score, n: int, curve: Curve, marks: Sequence[Mark]) -> Panel:
             series.append(Bars(name=name, values=values, low=low, high=high))
         else:
             series.append(Lines(name=name, x=list(curve.values), y=values, low=low, high=high))
+    if curve.free is not None and not texts:
+        ends = [min(curve.values), max(curve.values)]
+        free = cells(curve.free[[n, n]])
+        series.append(Lines(name="what costs nothing", x=list(ends), y=free, reference=True))
     y = Axis(title=score.title, unit=score.unit)
     return Panel(title=f"{score.title} over {curve.title}", x=x, y=y, series=series, marks=list(marks))
 
@@ -68,8 +75,8 @@ def best_of(subject: Subject, curve: Curve) -> list[Fact]:
         return []
     value = curve.values[place]
     return [
-        Fact(title=f"Best {curve.title}", value=value if isinstance(value, str) else number(value)),
-        Fact(title=f"{leading.title} there", value=number(curve.scores[place, 0]), unit=leading.unit),
+        Fact(title=f"Best {curve.title}", value=value if isinstance(value, str) else rounded(value)),
+        Fact(title=f"{leading.title} there", value=rounded(curve.scores[place, 0]), unit=leading.unit),
     ]
 
 

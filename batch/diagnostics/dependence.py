@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from batch.diagnostics.cells import axis, cells, floats, grid, named, number
-from batch.diagnostics.groups import pictured, segment_name
+from batch.diagnostics.arrays import cells
+from batch.diagnostics.cells import axis, floats, grid, named, rounded
+from batch.diagnostics.groups import pictured
 from batch.diagnostics.importances import leading
 from batch.diagnostics.projections import clouds
+from batch.diagnostics.segments import segment_name
 from batch.diagnostics.subject import Computation, Floats, Found, Subject, Unanswerable
 from core.declaration import Classification, Clustering, Regression
 from core.diagnostics.shapes import Axis, Bars, Cell, Fact, Heat, Lines, Panel, Series
@@ -141,7 +143,7 @@ def _range(panels: Sequence[Panel]) -> list[Fact]:
         known = [float(value) for value in heights if isinstance(value, float | int)]
         if len(panel.series) == 1 and known:
             title = f"{panel.title}: largest less smallest"
-            made.append(Fact(title=title, value=number(max(known) - min(known)), unit=panel.y.unit))
+            made.append(Fact(title=title, value=rounded(max(known) - min(known)), unit=panel.y.unit))
     return made
 
 
@@ -184,8 +186,8 @@ def decision_boundary(subject: Subject, chosen: Mapping[str, Any]) -> Found:
     shown = groups.take(np.flatnonzero(inside))
     panel = Panel(
         title=f"{heat.name} over {named(x)} and {named(y)}",
-        x=axis(x, low=number(xs[0]), high=number(xs[-1])),
-        y=axis(y, low=number(ys[0]), high=number(ys[-1])),
+        x=axis(x, low=rounded(xs[0]), high=rounded(xs[-1])),
+        y=axis(y, low=rounded(ys[0]), high=rounded(ys[-1])),
         series=[heat, *clouds(dots[inside], shown)],
         wide=True,
         note=f"Dots: rows {groups.title}. Their other inputs differ from those of the surface.",
@@ -199,8 +201,8 @@ def _facts(subject: Subject, answers: Floats) -> list[Fact]:
         return [Fact(title="Segments on the surface", value=len(np.unique(answers)))]
     unit = getattr(subject.application.task, "unit", "")
     made = [
-        Fact(title="Smallest answer", value=number(answers.min()), unit=unit),
-        Fact(title="Largest answer", value=number(answers.max()), unit=unit),
+        Fact(title="Smallest answer", value=rounded(answers.min()), unit=unit),
+        Fact(title="Largest answer", value=rounded(answers.max()), unit=unit),
     ]
     threshold = subject.model.threshold
     if threshold is not None:
@@ -208,7 +210,7 @@ def _facts(subject: Subject, answers: Floats) -> list[Fact]:
         made.append(
             Fact(
                 title=f"Of the surface above the threshold {threshold:.3g}",
-                value=number(100 * share),
+                value=rounded(100 * share),
                 unit="%",
             )
         )

@@ -15,6 +15,7 @@ from batch.diagnostics.curves import Curve, best_of, panels_of, said
 from batch.diagnostics.groups import by_segment
 from batch.diagnostics.importances import apart, loss_of, permuted
 from batch.diagnostics.refits import (
+    at_no_cost,
     base,
     best,
     grown,
@@ -65,19 +66,19 @@ def feature_elimination(subject: Subject, chosen: Mapping[str, Any]) -> Found:
         model = refitted(subject, keeping(rows, names))
         if model is None:
             raise Unanswerable(f"{rows.rows} train rows can't teach the recipe: is one class missing?")
-        made[n] = judged(subject, model, keeping(held, names))
+        made[n] = judged(subject, model, keeping(held.dataset, names))
         if n + 1 < len(plan):
             ranked = _ranked(subject, model, keeping(rows, names), kept)
             for gone in ranked[plan[n + 1] :]:
                 left_at[gone.name] = size
             kept = ranked[: plan[n + 1]]
-    curve = Curve("Inputs kept", [float(size) for size in plan], made)
+    curve = Curve("Inputs kept", [float(size) for size in plan], made, free=at_no_cost(subject, held))
     facts = best_of(subject, curve)
     facts.append(Fact(title="The last one left", value=kept[0].name))
     return Found(
         panels=[*panels_of(subject, curve), _order(left_at)],
         facts=facts,
-        sample=told(subject, rows.rows, held.rows),
+        sample=told(subject, rows.rows, held.dataset.rows),
         note=said(len(plan), _note(subject), made),
     )
 
@@ -106,19 +107,26 @@ def dropping_curve(subject: Subject, chosen: Mapping[str, Any]) -> Found:
             names = {free[place].name for place in rng.choice(len(free), size, replace=False)} | always
             model = refitted(subject, keeping(rows, names))
             if model is not None:
-                made[n, draw] = judged(subject, model, keeping(held, names))
+                made[n, draw] = judged(subject, model, keeping(held.dataset, names))
     known = [figures[np.isfinite(figures).all(axis=1)] for figures in made]
     mean, low, high = (
         np.array([how(figures, axis=0) if len(figures) else (np.nan, np.nan) for figures in known])
         for how in (np.mean, np.min, np.max)
     )
-    curve = Curve("Inputs kept", [float(size) for size in plan], mean, low=low, high=high)
+    curve = Curve(
+        "Inputs kept",
+        [float(size) for size in plan],
+        mean,
+        low=low,
+        high=high,
+        free=at_no_cost(subject, held),
+    )
     fits = (len(plan) - 1) * draws + 1
     note = f"{_note(subject)} Band: the worst and the best of {draws} random subsets."
     return Found(
         panels=panels_of(subject, curve),
         facts=_half(subject, curve),
-        sample=told(subject, rows.rows, held.rows),
+        sample=told(subject, rows.rows, held.dataset.rows),
         note=said(fits, note, mean),
     )
 
@@ -177,4 +185,5 @@ def _importances(subject: Subject, model: BatchModel, rows: Dataset, kept: list[
     loss, _, _ = loss_of(subject.application, part.target, answers)
     names = [one.name for one in kept]
     found = permuted(model.answers, part.frame, names, loss, 1, subject.rng(), subject.progress.check)
-    return found[0]
+    first: Floats = found[0]
+    return first

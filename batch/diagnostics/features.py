@@ -9,19 +9,21 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
 
 from batch.diagnostics import dependence, importances, projections, ranks
-from batch.diagnostics.cells import axis, cells, named, number
+from batch.diagnostics.arrays import cells, histogram
+from batch.diagnostics.cells import axis, named, rounded
 from batch.diagnostics.dependence import two_numbers
 from batch.diagnostics.groups import Groups, pictured, shares
 from batch.diagnostics.importances import leading
 from batch.diagnostics.projections import clouds
+from batch.diagnostics.ranks import correlations
 from batch.diagnostics.subject import Computation, Floats, Found, Subject, Unanswerable
-from core.diagnostics.shapes import Axis, Bars, Cell, Fact, Lines, Panel, Series
+from core.diagnostics.shapes import Axis, Bars, Fact, Lines, Panel, Series
 
 if TYPE_CHECKING:
     import pandas as pd
+
     from models.registered.inputs import Input
 
 MOST = 10_000
@@ -51,20 +53,13 @@ def edges(values: Floats, bins: int = BINS) -> Floats:
     return np.linspace(several[0], several[-1], bins + 1)
 
 
-def outline(values: Floats, at: Floats) -> tuple[list[Cell], list[Cell]]:
-    """A histogram as the steps of a line: edges, and the share of the finite values above each."""
-    known = values[np.isfinite(values)]
-    counted, _ = np.histogram(known, at)
-    part = counted / max(1, len(known))
-    return cells(at), cells(np.append(part, part[-1]))
-
-
 def histograms(values: Floats, groups: Groups, at: Floats) -> list[Series]:
     """One outline per group, each over its own rows, so that rare groups can be compared."""
     made: list[Series] = []
     for name, mask in groups.members():
-        x, y = outline(values[mask], at)
-        made.append(Lines(name=name, x=x, y=y, step=True))
+        inside = values[mask]
+        drawn = histogram(inside[np.isfinite(inside)], at)
+        made.append(Lines(name=name, x=drawn.x, y=drawn.y, step=True))
     return made
 
 
@@ -101,9 +96,9 @@ def joint_plot(subject: Subject, chosen: Mapping[str, Any]) -> Found:
 def _facts(values: Floats) -> list[Fact]:
     if (np.ptp(values, axis=0) == 0).any():
         return [Fact(title="Pearson", value=None), Fact(title="Spearman", value=None)]
-    pearson = float(np.corrcoef(values, rowvar=False)[0, 1])
-    spearman = float(stats.spearmanr(values[:, 0], values[:, 1]).statistic)
-    return [Fact(title="Pearson", value=number(pearson)), Fact(title="Spearman", value=number(spearman))]
+    pearson = float(correlations(values, "pearson")[0, 1])
+    spearman = float(correlations(values, "spearman")[0, 1])
+    return [Fact(title="Pearson", value=rounded(pearson)), Fact(title="Spearman", value=rounded(spearman))]
 
 
 def _missing(known: np.ndarray[Any, np.dtype[np.bool_]]) -> str:
@@ -119,7 +114,7 @@ def distributions(subject: Subject, chosen: Mapping[str, Any]) -> Found:
     panels = [_panel(drawn.dataset.frame, one, groups) for one in inputs]
     sizes = shares(groups.codes, len(groups.names))
     facts = [
-        Fact(title=name, value=number(100 * size), unit="% of the rows")
+        Fact(title=name, value=rounded(100 * size), unit="% of the rows")
         for name, size in zip(groups.names, sizes, strict=True)
     ]
     note = "Every curve is over its own group's rows, so a rare group is as high as a common one."

@@ -6,10 +6,13 @@ labels or answers -> Groups (name and place of each row's group)
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
+from batch.diagnostics.scored import class_names
+from batch.diagnostics.segments import segment_name
 from batch.diagnostics.subject import Drawn, Floats, Indices, Part, Subject
 from core.declaration import Classification, Clustering, Regression
 from core.diagnostics.shapes import Sample
@@ -42,18 +45,14 @@ class Groups(NamedTuple):
 def groups(subject: Subject, target: Floats | None, answers: Floats) -> Groups:
     """Of rows with their labels, or with their segments where nothing is labelled."""
     match subject.application.task:
-        case Classification(label=label, positive=positive):
-            names = class_names(label, positive)
-            return Groups(names, (_known(target) > 0.5).astype(np.int64), f"by {label}")
+        case Classification(label=label):
+            return Groups(
+                class_names(subject.application), (_known(target) > 0.5).astype(np.int64), f"by {label}"
+            )
         case Regression(label=label, unit=unit):
             return quarters(_known(target), label, unit)
         case Clustering():
             return by_segment(answers)
-
-
-def class_names(label: str, positive: bool) -> tuple[str, str]:
-    """The two classes of a flag in words: first the negative one."""
-    return f"{label}: {'no' if positive else 'yes'}", f"{label}: {'yes' if positive else 'no'}"
 
 
 def quarters(target: Floats, label: str, unit: str) -> Groups:
@@ -63,7 +62,7 @@ def quarters(target: Floats, label: str, unit: str) -> Groups:
     bounds = [f"{edge:,.4g}" for edge in edges]
     space = f" {unit}" if unit else ""
     names = [f"below {bounds[0]}{space}"]
-    names += [f"{low} to {high}{space}" for low, high in zip(bounds, bounds[1:], strict=False)]
+    names += [f"{low} to {high}{space}" for low, high in pairwise(bounds)]
     names.append(f"{bounds[-1]}{space} and more")
     return Groups(tuple(names), codes, f"by quarters of {label}")
 
@@ -72,11 +71,6 @@ def by_segment(answers: Floats) -> Groups:
     """The segments that occur, by number."""
     numbers, codes = np.unique(answers.astype(np.int64), return_inverse=True)
     return Groups(tuple(segment_name(n) for n in numbers), codes.astype(np.int64), "by segment")
-
-
-def segment_name(number: float) -> str:
-    """How a segment is called in figures."""
-    return f"Segment {int(number)}"
 
 
 def pictured(subject: Subject, most: int, part: Part = "test") -> tuple[Drawn, Groups]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from batch.diagnostics.cells import cells, floats, named, number, ordered
+from batch.diagnostics.arrays import cells
+from batch.diagnostics.cells import floats, named, ordered, rounded
 from batch.diagnostics.groups import Groups, by_segment, groups
 from batch.diagnostics.matrix import fill
 from batch.diagnostics.ranks import association, codes, explained
@@ -20,6 +21,7 @@ from core.diagnostics.shapes import Axis, Bars, Fact, Panel
 
 if TYPE_CHECKING:
     import pandas as pd
+
     from models.registered.inputs import Input
 
 MOST = 2_000
@@ -171,7 +173,7 @@ def feature_importances(subject: Subject, chosen: Mapping[str, Any]) -> Found:
         growth = Axis(title=title.capitalize(), share=True)
     panels = [Panel(title="When an input is shuffled", x=growth, y=axis, series=[bars], wide=True)]
     panels += _second(subject, drawn, order)
-    facts = [Fact(title=f"Most important: {names[0]}", value=number(mean[order[0]]), unit=unit)]
+    facts = [Fact(title=f"Most important: {names[0]}", value=rounded(mean[order[0]]), unit=unit)]
     idle = int((mean <= 0).sum())
     facts.append(Fact(title="Inputs without effect", value=idle))
     return Found(panels=panels, facts=facts, sample=drawn.sample, note=_note(len(inputs)))

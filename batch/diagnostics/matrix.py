@@ -14,6 +14,7 @@ from batch.diagnostics.subject import Floats, Unanswerable
 
 if TYPE_CHECKING:
     import pandas as pd
+
     from models.registered.inputs import Input
 
 

@@ -9,25 +9,30 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from batch.diagnostics.cells import Array, cells, number, times
-from batch.diagnostics.groups import by_segment, class_names, few
+from batch.diagnostics.arrays import cells, moments
+from batch.diagnostics.cells import rounded
+from batch.diagnostics.groups import by_segment, few
+from batch.diagnostics.scored import class_names
 from batch.diagnostics.subject import Floats, Found, Indices, Subject, Unanswerable
 from core.declaration import Classification, Clustering, Regression
 from core.diagnostics.shapes import Axis, Fact, Lines, Mark, Panel, Sample, Series
+
+Times = npt.NDArray[np.datetime64]
 
 Z = 1.96
 """Standard errors that hold 95 %."""
 
 
-def periods(moments: Array, wanted: int) -> tuple[Array, Indices]:
-    """Cuts times (n,) into at most `wanted` periods of equal length: their starts, and (n,) the place of each.
+def periods(times: Times, wanted: int) -> tuple[Times, Indices]:
+    """Cuts times (n,) into at most `wanted` periods of equal length: their starts, (n,) the place of each.
 
     Raises Unanswerable without a row.
     """
-    if not len(moments):
+    if not len(times):
         raise Unanswerable("no rows: nothing to follow over time")
-    micros = moments.astype("datetime64[us]").astype(np.int64)
+    micros = times.astype("datetime64[us]").astype(np.int64)
     length = max(1, -(-(int(np.ptp(micros)) + 1) // wanted))
     codes = (micros - micros.min()) // length
     starts = (micros.min() + length * np.arange(codes.max() + 1)).astype("datetime64[us]")
@@ -46,14 +51,14 @@ def followed(values: Floats, codes: Indices, size: int) -> tuple[Floats, Floats,
 def target_over_time(subject: Subject, chosen: Mapping[str, Any]) -> Found:
     """How the target moves, with the places where validation and test begin."""
     parts = (subject.split.train, subject.split.validation, subject.split.test)
-    moments = np.concatenate([part.times for part in parts])
-    starts, codes = periods(moments, int(chosen["periods"]))
+    together = np.concatenate([part.times for part in parts])
+    starts, codes = periods(together, int(chosen["periods"]))
     axis = Axis(title="Event time", scale="time")
-    x = times(starts)
+    x = moments(starts)
     y, series = _series(subject, x, codes, len(starts))
     rows = np.bincount(codes, minlength=len(starts))
     marks = [
-        Mark(text=f"{name} begins", x=times(part.times.min(keepdims=True))[0])
+        Mark(text=f"{name} begins", x=moments(part.times.min(keepdims=True))[0])
         for name, part in (("validation", parts[1]), ("test", parts[2]))
         if part.rows
     ]
@@ -77,17 +82,17 @@ def target_over_time(subject: Subject, chosen: Mapping[str, Any]) -> Found:
         ),
     ]
     hours = float((starts[1] - starts[0]) / np.timedelta64(3600, "s")) if len(starts) > 1 else None
-    facts = [Fact(title="A period is", value=None if hours is None else number(hours), unit="hours")]
-    sample = Sample(rows=len(moments), available=len(moments), split="train, validation, test")
+    facts = [Fact(title="A period is", value=None if hours is None else rounded(hours), unit="hours")]
+    sample = Sample(rows=len(together), available=len(together), split="train, validation, test")
     return Found(panels=panels, facts=facts, sample=sample)
 
 
 def _series(subject: Subject, x: list[Any], codes: Indices, size: int) -> tuple[Axis, list[Series]]:
     match subject.application.task:
-        case Classification(label=label, positive=positive):
+        case Classification(label=label):
             truth = (_truth(subject) > 0.5).astype(np.float64)
             axis = Axis(title=f"Share of {label}", low=0, share=True)
-            return axis, [_banded(class_names(label, positive)[1], x, truth, codes, size, 0.0)]
+            return axis, [_banded(class_names(subject.application)[1], x, truth, codes, size, 0.0)]
         case Regression(label=label, unit=unit, floor=floor):
             return Axis(title=label, unit=unit), [_banded("mean", x, _truth(subject), codes, size, floor)]
         case Clustering():

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from batch.diagnostics.cells import axis, cells, named, number
+from batch.diagnostics.arrays import cells
+from batch.diagnostics.cells import axis, named, rounded
 from batch.diagnostics.groups import Groups, pictured
 from batch.diagnostics.maps import embed
 from batch.diagnostics.matrix import Matrix, matrix, scale, stretch
@@ -100,7 +101,7 @@ def pca_projection(subject: Subject, chosen: Mapping[str, Any]) -> Found:
         series=clouds(found.points, groups),
         wide=True,
     )
-    facts = [Fact(title="Variance in these two", value=number(100 * found.shares[:2].sum()), unit="%")]
+    facts = [Fact(title="Variance in these two", value=rounded(100 * found.shares[:2].sum()), unit="%")]
     return Found(
         panels=[panel, _weights(columns, found)], facts=facts, sample=drawn.sample, note=_numbers(columns)
     )
@@ -169,7 +170,7 @@ def parallel_coordinates(subject: Subject, chosen: Mapping[str, Any]) -> Found:
     columns = matrix(drawn.dataset.frame, subject.inputs("number", "flag"))
     kept = telling(columns, groups)
     axes = [
-        axis(one, low=number(column.min()), high=number(column.max()))
+        axis(one, low=rounded(column.min()), high=rounded(column.max()))
         for one, column in zip(kept.inputs, kept.values.T, strict=True)
     ]
     series: list[Series] = [

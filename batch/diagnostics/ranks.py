@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import stats
 
-from batch.diagnostics.cells import cells, grid, named, number, ordered, written
+from batch.diagnostics.arrays import cells
+from batch.diagnostics.cells import grid, named, ordered, rounded, written
 from batch.diagnostics.matrix import Matrix, matrix
 from batch.diagnostics.subject import Computation, Floats, Found, Indices, Subject, Unanswerable
 from core.diagnostics.shapes import Axis, Bars, Fact, Heat, Mark, Panel
 
 if TYPE_CHECKING:
     import pandas as pd
+
     from models.registered.inputs import Input
 
 MOST = 5_000
@@ -39,7 +41,7 @@ def normality(values: Floats) -> tuple[Floats, Floats]:
 def correlations(values: Floats, method: str) -> Floats:
     """(m, m) Pearson or Spearman correlations of the columns of (n, m)."""
     ranked = values if method == "pearson" else np.apply_along_axis(stats.rankdata, 0, values)
-    made: Floats = np.corrcoef(ranked, rowvar=False)
+    made: Floats = np.atleast_2d(np.corrcoef(ranked, rowvar=False))
     return np.clip(made, -1, 1)
 
 
@@ -129,7 +131,7 @@ def rank_1d(subject: Subject, chosen: Mapping[str, Any]) -> Found:
     ]
     furthest = order[-1]
     facts = [
-        Fact(title=f"Furthest from normal: {named(columns.inputs[furthest])}", value=number(w[furthest]))
+        Fact(title=f"Furthest from normal: {named(columns.inputs[furthest])}", value=rounded(w[furthest]))
     ]
     note = "Neither quality nor fault: trees do not care, and distances only care for scale and tails."
     return Found(panels=panels, facts=facts, sample=drawn.sample, note=_joined(note, columns.note))
@@ -192,7 +194,8 @@ def _strongest(used: Sequence[Input], values: Floats, most: int = 3) -> list[Fac
     best = np.argsort(-strength, kind="stable")[:most]
     return [
         Fact(
-            title=f"{named(used[lower[1][n]])} and {named(used[lower[0][n]])}", value=number(values[lower][n])
+            title=f"{named(used[lower[1][n]])} and {named(used[lower[0][n]])}",
+            value=rounded(values[lower][n]),
         )
         for n in best
     ]

@@ -1,4 +1,4 @@
-"""The run's pipeline fitted again: on other rows, with other settings, with fewer inputs. And how good it is then.
+"""The run's pipeline fitted again, on other rows, with other settings, with fewer inputs; and its scores.
 
 train rows -> some of them, or some of their inputs -> Trainer.refit -> validation rows -> two scores
 """
@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from batch.diagnostics.subject import Floats, Indices, Subject, Unanswerable
+from batch.diagnostics.scored import naive_answers
+from batch.diagnostics.segments import space
+from batch.diagnostics.subject import Drawn, Floats, Indices, Subject, Unanswerable
 from batch.history import BadData
 from core.declaration import Classification, Clustering, Regression
 from core.diagnostics.shapes import Sample
@@ -21,10 +24,10 @@ if TYPE_CHECKING:
     from batch.datasets import Dataset
     from models.registered.model import BatchModel
 
-MOST_ROWS = 6_000
+MOST_ROWS = 20_000
 """Train rows that a pipeline is fitted to again: the newest ones."""
 
-MOST_SCORED = 4_000
+MOST_SCORED = 10_000
 """Rows that are scored."""
 
 MOST_MEASURED = 1_000
@@ -65,7 +68,7 @@ def judged(subject: Subject, model: BatchModel, dataset: Dataset) -> Floats:
         return np.array([_agreement(subject, dataset, answers), _silhouette(model, dataset, answers)])
     if dataset.target is None:
         raise Unanswerable(f"{subject.application.name} has no label: nothing to score")
-    if isinstance(subject.application.task, Classification):
+    if _classes(subject):
         return ranking(dataset.target > 0.5, answers)
     return distance(dataset.target, answers)
 
@@ -101,8 +104,7 @@ def _silhouette(model: BatchModel, dataset: Dataset, answers: Floats) -> float:
     labels = answers[first]
     if not 2 <= len(np.unique(labels)) < len(labels):
         return float("nan")
-    space = model.estimator[:-1].transform(dataset.frame[list(model.inputs)].iloc[first])
-    return float(silhouette_score(np.asarray(space), labels))
+    return float(silhouette_score(space(model, dataset.frame.iloc[first]), labels))
 
 
 def train_rows(subject: Subject) -> Dataset:
@@ -118,9 +120,22 @@ def newest(dataset: Dataset, most: int) -> Dataset:
     return dataset if dataset.rows <= most else dataset.take(np.arange(dataset.rows - most, dataset.rows))
 
 
-def scored_rows(subject: Subject) -> Dataset:
+def scored_rows(subject: Subject) -> Drawn:
     """Validation rows to score with: at most `MOST_SCORED`, at random."""
-    return subject.sample(MOST_SCORED, "validation").dataset
+    return subject.sample(MOST_SCORED, "validation")
+
+
+def at_no_cost(subject: Subject, held: Drawn) -> Floats | None:
+    """(2,): the figures of the answer that costs nothing; None where nothing is labelled."""
+    truth = held.dataset.target
+    if truth is None:
+        return None
+    naive = naive_answers(subject, held)
+    return ranking(truth > 0.5, naive) if _classes(subject) else distance(truth, naive)
+
+
+def _classes(subject: Subject) -> bool:
+    return isinstance(subject.application.task, Classification)
 
 
 def refitted(
@@ -150,7 +165,7 @@ def _blank(column: pd.Series[Any]) -> Any:
 
 
 def base(subject: Subject) -> str | None:
-    """The input that a regressor's answers are relative to; it can't be left out. None where there is none."""
+    """The input that a regressor's answers are relative to, which can't be left out; else None."""
     target = subject.model.target
     return None if target is None or target.form == "label" else target.base
 
@@ -163,7 +178,7 @@ def folds(known_at: Any, times: Any, count: int) -> list[tuple[Indices, Indices]
     """
     bounds = np.linspace(0, len(times), count + 2).astype(np.int64)
     made = []
-    for start, end in zip(bounds[1:-1], bounds[2:], strict=True):
+    for start, end in pairwise(bounds[1:]):
         if start == end:
             continue
         before = np.arange(start)

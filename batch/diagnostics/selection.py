@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from batch.diagnostics import elimination
-from batch.diagnostics.cells import cells, number
+from batch.diagnostics.arrays import cells
+from batch.diagnostics.cells import rounded
 from batch.diagnostics.curves import Curve, best_of, panels_of, said
 from batch.diagnostics.refits import (
     LEAST_ROWS,
+    at_no_cost,
     folds,
     grown,
     judged,
@@ -64,7 +66,7 @@ def cross_validation(subject: Subject, chosen: Mapping[str, Any]) -> Found:
 
 def _fold_panels(subject: Subject, rows: Dataset, cuts: Sequence[Any], made: Floats) -> list[Panel]:
     names = [
-        f"{n + 1}: {len(before):,} rows, scored from {str(rows.times[block[0]].astype('datetime64[m]'))}"
+        f"{n + 1}: {len(before):,} rows, scored from {rows.times[block[0]].astype('datetime64[m]')!s}"
         for n, (before, block) in enumerate(cuts)
     ]
     panels = []
@@ -76,7 +78,7 @@ def _fold_panels(subject: Subject, rows: Dataset, cuts: Sequence[Any], made: Flo
                 x=Axis(title="Fold", scale="category", categories=names),
                 y=Axis(title=score.title, unit=score.unit, low=score.low, high=score.high),
                 series=[Bars(name=score.title, values=cells(values))],
-                marks=[] if mean is None else [Mark(text=f"mean {mean:,.4g}", y=number(mean))],
+                marks=[] if mean is None else [Mark(text=f"mean {mean:,.4g}", y=rounded(mean))],
             )
         )
     return panels
@@ -87,8 +89,8 @@ def _fold_facts(subject: Subject, made: Floats) -> list[Fact]:
     for score, values in zip(scores_of(subject), made, strict=True):
         known = values[np.isfinite(values)]
         if len(known):
-            facts.append(Fact(title=f"{score.title}: mean", value=number(known.mean()), unit=score.unit))
-            spread = number(known.std(ddof=1)) if len(known) > 1 else None
+            facts.append(Fact(title=f"{score.title}: mean", value=rounded(known.mean()), unit=score.unit))
+            spread = rounded(known.std(ddof=1)) if len(known) > 1 else None
             facts.append(Fact(title=f"{score.title}: standard deviation", value=spread, unit=score.unit))
     return facts
 
@@ -103,12 +105,12 @@ def learning_curve(subject: Subject, chosen: Mapping[str, Any]) -> Found:
         part = newest(rows, size)
         model = refitted(subject, part)
         if model is not None:
-            made[n] = [*judged(subject, model, held), *judged(subject, model, part)]
-    curve = Curve("Train rows", [float(size) for size in sizes], made)
+            made[n] = [*judged(subject, model, held.dataset), *judged(subject, model, part)]
+    curve = Curve("Train rows", [float(size) for size in sizes], made, free=at_no_cost(subject, held))
     return Found(
         panels=panels_of(subject, curve),
         facts=best_of(subject, curve),
-        sample=told(subject, rows.rows, held.rows),
+        sample=told(subject, rows.rows, held.dataset.rows),
         note=said(len(sizes), "Fewer rows are the newer ones; the number of trees or segments stays.", made),
     )
 
@@ -124,14 +126,14 @@ def validation_curve(subject: Subject, chosen: Mapping[str, Any]) -> Found:
         subject.progress.line(f"{one.name} {value}", step=n + 1, of=len(values))
         model = refitted(subject, rows, {one.name: value})
         if model is not None:
-            made[n] = [*judged(subject, model, held), *judged(subject, model, rows)]
-    curve = Curve(one.name, values, made, log=one.log)
+            made[n] = [*judged(subject, model, held.dataset), *judged(subject, model, rows)]
+    curve = Curve(one.name, values, made, log=one.log, free=at_no_cost(subject, held))
     marks = [] if one.choices else [Mark(text=f"the run's: {own}", x=own)]
     note = f"{one.help}. The run has {own}. All else as in the run, without early stopping."
     return Found(
         panels=panels_of(subject, curve, marks),
         facts=best_of(subject, curve),
-        sample=told(subject, rows.rows, held.rows),
+        sample=told(subject, rows.rows, held.dataset.rows),
         note=said(len(values), note, made),
     )
 
@@ -164,7 +166,9 @@ def tried(one: Parameter, own: Any) -> list[Any]:
 
 def _typed(one: Parameter, value: float) -> float | int:
     short = float(f"{float(value):.3g}")
-    return round(min(max(value, one.low), one.high)) if one.integer else min(max(short, one.low), one.high)
+    if one.integer:
+        return int(min(max(round(value), one.low), one.high))
+    return float(min(max(short, one.low), one.high))
 
 
 COMPUTATIONS: dict[str, Computation] = {

@@ -11,17 +11,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from batch.diagnostics import binning, periods
-from batch.diagnostics.cells import cells, grid, named, number, ordered, written
-from batch.diagnostics.features import edges, outline
-from batch.diagnostics.groups import Groups, class_names, groups, segment_name
+from batch.diagnostics.arrays import cells, histogram, wilson
+from batch.diagnostics.cells import grid, named, ordered, rounded, written
+from batch.diagnostics.features import edges
+from batch.diagnostics.groups import Groups, groups
 from batch.diagnostics.matrix import fill, matrix
 from batch.diagnostics.ranks import codes
+from batch.diagnostics.scored import class_names
+from batch.diagnostics.segments import segment_name
 from batch.diagnostics.subject import Computation, Drawn, Floats, Found, Part, Subject, Unanswerable
 from core.declaration import Classification, Clustering, Regression
 from core.diagnostics.shapes import Axis, Bars, Cell, Fact, Heat, Lines, Panel, Sample, Series
 
 if TYPE_CHECKING:
     import pandas as pd
+
     from models.registered.inputs import Input
 
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
@@ -46,8 +50,8 @@ def class_balance(subject: Subject, chosen: Mapping[str, Any]) -> Found:
     positive = np.array([(subject.truth(part) > 0.5).mean() for part in PARTS])
     sizes = [(int((subject.truth(part) > 0.5).sum()), subject.part(part).rows) for part in PARTS]
     parts = Axis(title="Part", scale="category", categories=list(PARTS))
-    negative_name, positive_name = class_names(task.label, task.positive)
-    error = np.array([_wilson(found, rows) for found, rows in sizes])
+    negative_name, positive_name = class_names(subject.application)
+    low, high = wilson([found for found, _ in sizes], [rows for _, rows in sizes])
     panels = [
         Panel(
             title=f"Share of {positive_name}",
@@ -57,8 +61,8 @@ def class_balance(subject: Subject, chosen: Mapping[str, Any]) -> Found:
                 Bars(
                     name=positive_name,
                     values=cells(positive),
-                    low=cells(error[:, 0]),
-                    high=cells(error[:, 1]),
+                    low=cells(low),
+                    high=cells(high),
                 )
             ],
             note="Error bars: 95 %, for chance alone.",
@@ -80,16 +84,6 @@ def class_balance(subject: Subject, chosen: Mapping[str, Any]) -> Found:
     return Found(panels=panels, facts=facts, sample=every_row(subject))
 
 
-def _wilson(found: int, rows: int, z: float = 1.96) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson 1927)."""
-    if not rows:
-        return 0.0, 1.0
-    share, square = found / rows, z * z / rows
-    middle = (share + square / 2) / (1 + square)
-    half = z * np.sqrt(share * (1 - share) / rows + square / (4 * rows)) / (1 + square)
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
-
-
 def target_distribution(subject: Subject, chosen: Mapping[str, Any]) -> Found:
     """How the number is spread in train, validation and test."""
     task = subject.application.task
@@ -100,8 +94,8 @@ def target_distribution(subject: Subject, chosen: Mapping[str, Any]) -> Found:
     at = edges(np.clip(together, *np.quantile(together, (0.001, 0.999))), 50)
     series: list[Series] = []
     for part, numbers in values.items():
-        x, y = outline(np.clip(numbers, at[0], at[-1]), at)
-        series.append(Lines(name=part, x=x, y=y, step=True))
+        made = histogram(numbers, at)
+        series.append(Lines(name=part, x=made.x, y=made.y, step=True))
     spread = Panel(
         title=f"Distribution of {task.label}",
         x=Axis(title=task.label, unit=task.unit),
@@ -122,7 +116,7 @@ def target_distribution(subject: Subject, chosen: Mapping[str, Any]) -> Found:
         series=below,
     )
     facts = [
-        Fact(title=f"Median in {part}", value=number(np.median(numbers)), unit=task.unit)
+        Fact(title=f"Median in {part}", value=rounded(np.median(numbers)), unit=task.unit)
         for part, numbers in values.items()
     ]
     return Found(panels=[spread, cumulative], facts=facts, sample=every_row(subject))
@@ -143,9 +137,9 @@ def cluster_distribution(subject: Subject, chosen: Mapping[str, Any]) -> Found:
     moved = float(np.abs(parts["test"] - parts["train"]).sum() / 2)
     facts = [
         Fact(title="Segments", value=len(numbers)),
-        Fact(title="Smallest in train", value=number(100 * parts["train"].min()), unit="%"),
+        Fact(title="Smallest in train", value=rounded(100 * parts["train"].min()), unit="%"),
         Fact(
-            title="Rows that would have to move for test to be as train", value=number(100 * moved), unit="%"
+            title="Rows that would have to move for test to be as train", value=rounded(100 * moved), unit="%"
         ),
     ]
     return Found(panels=[panel], facts=facts, sample=every_row(subject))
@@ -156,7 +150,7 @@ def information(
 ) -> Floats:
     """(inputs,): the mutual information of each input with the target, in nats.
 
-    Flags and categories by counts, numbers by nearest neighbours (Kraskov 2004, Ross 2014); nulls are medians.
+    Flags and categories by counts, numbers by nearest neighbours (Kraskov 2004, Ross 2014), nulls as medians.
     """
     from sklearn.feature_selection import mutual_info_classif, mutual_info_regression
 
@@ -204,10 +198,10 @@ def mutual_information(subject: Subject, chosen: Mapping[str, Any]) -> Found:
         ],
         wide=True,
     )
-    facts = [Fact(title=f"Tells most: {names[0]}", value=number(found[order[0]]), unit="nats")]
+    facts = [Fact(title=f"Tells most: {names[0]}", value=rounded(found[order[0]]), unit="nats")]
     if discrete:
         sizes = np.unique(target, return_counts=True)[1] / len(target)
-        entropy = number(-(sizes * np.log(sizes)).sum())
+        entropy = rounded(-(sizes * np.log(sizes)).sum())
         facts.append(Fact(title=f"All there is to know of {_aim(subject)}", value=entropy, unit="nats"))
     return Found(panels=[panel], facts=facts, sample=drawn.sample, note=_TRAIN)
 
@@ -240,7 +234,7 @@ def target_correlation(subject: Subject, chosen: Mapping[str, Any]) -> Found:
         wide=True,
     )
     first = columns.inputs[order[0]]
-    facts = [Fact(title=f"Strongest: {named(first)}", value=number(plain[order[0]]))]
+    facts = [Fact(title=f"Strongest: {named(first)}", value=rounded(plain[order[0]]))]
     return Found(panels=[panel], facts=facts, sample=drawn.sample, note=note)
 
 
