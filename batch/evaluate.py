@@ -42,7 +42,7 @@ class Candidate(NamedTuple):
 
 
 def evaluate(settings: Settings, request: Evaluate, progress: Progress) -> dict[str, Any]:
-    """Scores runs (champion and challenger where none are named) on one latest window; gives window and scores.
+    """Scores runs, by default champion and challenger, on one latest window; gives window and scores.
 
     Raises BadRequest, BadRun, BadData where too few rows are new to all of them, TrackingAway and Stopped.
     """
@@ -55,7 +55,10 @@ def evaluate(settings: Settings, request: Evaluate, progress: Progress) -> dict[
     dataset = latest(settings, application, request.rows, [one.info for one in candidates], progress)
     progress.stage(Stage.EVALUATING, 50)
     window = Window(
-        start=_time(dataset.times[0]), end=_time(dataset.times[-1]), rows=dataset.rows, tables=dataset.source.tables
+        start=_time(dataset.times[0]),
+        end=_time(dataset.times[-1]),
+        rows=dataset.rows,
+        tables=dataset.source.tables,
     )
     found = {one.info.run_id: _scores(application, dataset, one.model, progress) for one in candidates}
     progress.stage(Stage.LOGGING, 85)
@@ -78,12 +81,15 @@ def latest(
     try:
         dataset = load(settings, application, rows, progress, apart=False, since=after)
     except BadData as error:
-        raise BadData(f"no rows are newer than what run {last} was fitted on ({after:%Y-%m-%d %H:%M:%S}): {error}") from None
+        raise BadData(
+            f"no rows are newer than what run {last} was fitted on ({after:%Y-%m-%d %H:%M:%S}): {error}"
+        ) from None
     new = dataset.take(np.flatnonzero(dataset.times > _moment(after)))
     if new.rows < LEAST:
         raise BadData(
-            f"only {new.rows:,} {application.noun} whose label is known are newer than what run {last} was fitted "
-            f"on (up to {after:%Y-%m-%d %H:%M:%S} UTC), {LEAST} are needed: wait for more, or name older runs"
+            f"only {new.rows:,} {application.noun} whose label is known are newer than what run {last} was "
+            f"fitted on (up to {after:%Y-%m-%d %H:%M:%S} UTC), {LEAST} are needed: wait for more, or name "
+            "older runs"
         )
     return new
 
@@ -91,7 +97,9 @@ def latest(
 def best(application: Application, found: dict[str, dict[str, float | None]]) -> str | None:
     """The run with the best leading score of those compared; None where none has one."""
     leading = batch_metrics(application.task)[0]
-    known = {run_id: score for run_id, scores in found.items() if (score := scores.get(leading.id)) is not None}
+    known = {
+        run_id: score for run_id, scores in found.items() if (score := scores.get(leading.id)) is not None
+    }
     pick = max if leading.better == "higher" else min
     return pick(known, key=lambda run_id: known[run_id]) if known else None
 

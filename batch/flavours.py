@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from batch.datasets import Dataset
+from models.registered.estimators import ALLOWED
 
 if TYPE_CHECKING:
     from models.registered.model import BatchModel
@@ -33,6 +35,8 @@ def save_native(model: BatchModel, example: pd.DataFrame, folder: Path, model_id
     """
     from mlflow.models import Model
 
+    # It warns that the environment was not made by pip.
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
     rows = _plain(example[list(model.inputs)])
     about = Model(
         model_id=model_id,
@@ -61,7 +65,8 @@ def save_native(model: BatchModel, example: pd.DataFrame, folder: Path, model_id
             model.estimator,
             str(folder),
             serialization_format=mlflow.sklearn.SERIALIZATION_FORMAT_SKOPS,
-            skops_trusted_types=_types(model),
+            # Types beyond skops' own that the estimator may be made of: whoever loads it trusts them.
+            skops_trusted_types=sorted(ALLOWED),
             **shared,
         )
 
@@ -142,10 +147,3 @@ def _requirements(model: BatchModel) -> list[str]:
 
     names = ["catboost"] if _is_catboost(model) else ["scikit-learn", "skops"]
     return [f"{name}=={version(name)}" for name in [*names, "pandas", "numpy"]]
-
-
-def _types(model: BatchModel) -> list[str]:
-    """Types beyond skops' own that the estimator is made of: whoever loads it must trust them."""
-    from skops.io import dumps, get_untrusted_types
-
-    return list(get_untrusted_types(data=dumps(model.estimator)))

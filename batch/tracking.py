@@ -117,8 +117,17 @@ class TrackedRun:
 
     def scores(self, groups: Mapping[str, Scores], about: Mapping[str, Any]) -> None:
         """Scores by group ("test", "validation", "naive"), as metrics and with the rest as an artifact."""
-        self.log({name: value for group, scores in groups.items() for name, value in grouped(group, scores).items()})
-        told = {group: {name: _finite(value) for name, value in scores.items()} for group, scores in groups.items()}
+        self.log(
+            {
+                name: value
+                for group, scores in groups.items()
+                for name, value in grouped(group, scores).items()
+            }
+        )
+        told = {
+            group: {name: _finite(value) for name, value in scores.items()}
+            for group, scores in groups.items()
+        }
         self.keep(SCORES, json.dumps(told | dict(about), indent=2).encode())
 
     def datasets(self, made: Split) -> None:

@@ -2,7 +2,7 @@
 
 rows -> split by time -> (tuning) -> fit -> scores on test -> run in MLflow -> version of the registered model
 
-Every stage tells its share of the whole. The version comes last: whatever fails before it leaves no candidate.
+The version comes last: whatever fails before it leaves no candidate.
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ def train(settings: Settings, request: Train, progress: Progress, job: str = "")
     application, trainer = _asked(request)
     clock, mlflow = Clock(progress), tracker(settings)
     with reached(settings, "before the training"):
-        run = TrackedRun(mlflow, application.name, _tags(application, request, job), _parameters(settings, request))
+        run = TrackedRun(
+            mlflow, application.name, _tags(application, request, job), _parameters(settings, request)
+        )
     progress.line(f"run {run.id} in MLflow")
     with reached(settings, "logging the training"), run:
         made, model, scored = _trained(settings, request, application, trainer, clock, progress)

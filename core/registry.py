@@ -6,12 +6,15 @@ MLflow: versions, aliases, runs -> Registry -> who answers, who is compared with
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.applications import APPLICATIONS
 from core.batch import Alias
 from core.connect import mlflow_models as models
 from core.connect.mlflow import Mlflow, Run
+from core.declaration import Task
+from core.metrics import batch_metrics
 from core.names import batch_experiment, registered_model
 from core.runs import FINISHED, RunSummary, Tag, comparable, summary
 
@@ -123,6 +126,25 @@ def appoint(mlflow: Mlflow, application: str, champion: int | None) -> None:
         models.take(mlflow, name, Alias.CHALLENGER)
     else:
         models.give(mlflow, name, Alias.CHALLENGER, challenger)
+
+
+def best(task: Task, known: Sequence[RunSummary]) -> str | None:
+    """Of the trainings that were evaluated on the latest window, the one with the best leading score there.
+
+    None before the first such comparison: scores on different rows say nothing of one another.
+    """
+    judged = [(one.evaluated, one.run_id) for one in known if one.evaluated]
+    if not judged:
+        return None
+    window = max((evaluated.window for evaluated, _ in judged), key=lambda one: (one.end, one.start))
+    leading = batch_metrics(task)[0]
+    scores = {
+        run_id: score
+        for evaluated, run_id in judged
+        if evaluated.window == window and (score := evaluated.scores.get(leading.id)) is not None
+    }
+    pick = max if leading.better == "higher" else min
+    return pick(scores, key=lambda run_id: scores[run_id]) if scores else None
 
 
 def _compared(wanted: RunSummary, champion: RunSummary) -> None:

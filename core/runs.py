@@ -142,7 +142,7 @@ def summary(run: Run, version: int | None = None, aliases: Mapping[str, int] | N
 
 
 def grouped(group: str, scores: Mapping[str, float | None]) -> dict[str, float]:
-    """Scores as metrics of a run: {"mae": 3.0} of the group "test" is "test.mae"; what is null is left out."""
+    """Scores as metrics of a run: "mae" of the group "test" is "test.mae"; what is null is left out."""
     return {f"{group}.{name}": value for name, value in scores.items() if _known(value)}  # type: ignore[misc]
 
 
