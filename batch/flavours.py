@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,21 +56,28 @@ def save_native(model: BatchModel, example: pd.DataFrame, folder: Path, model_id
         "input_example": rows,
         "pip_requirements": _requirements(model),
     }
+    with warnings.catch_warnings():
+        # It still compares pandas' indices in a form that pandas has deprecated.
+        warnings.simplefilter("ignore", category=DeprecationWarning)
+        _save(model, str(folder), shared)
+
+
+def _save(model: BatchModel, folder: str, shared: Mapping[str, Any]) -> None:
     if _is_catboost(model):
         import mlflow.catboost
 
-        mlflow.catboost.save_model(model.estimator, str(folder), **shared)
-    else:
-        import mlflow.sklearn
+        mlflow.catboost.save_model(model.estimator, folder, **shared)
+        return
+    import mlflow.sklearn
 
-        mlflow.sklearn.save_model(
-            model.estimator,
-            str(folder),
-            serialization_format=mlflow.sklearn.SERIALIZATION_FORMAT_SKOPS,
-            # Types beyond skops' own that the estimator may be made of: whoever loads it trusts them.
-            skops_trusted_types=sorted(ALLOWED),
-            **shared,
-        )
+    mlflow.sklearn.save_model(
+        model.estimator,
+        folder,
+        serialization_format=mlflow.sklearn.SERIALIZATION_FORMAT_SKOPS,
+        # Types beyond skops' own that the estimator may be made of: whoever loads it trusts them.
+        skops_trusted_types=sorted(ALLOWED),
+        **shared,
+    )
 
 
 def dataset_input(name: str, part: Dataset) -> dict[str, Any]:

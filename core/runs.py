@@ -24,7 +24,11 @@ SCORES = "scores.json"
 ROWS = "rows"
 """Folder of artifacts: the rows that the model was fitted and scored on, as Parquet."""
 
+RUNNING = "RUNNING"
 FINISHED = "FINISHED"
+FAILED = "FAILED"
+KILLED = "KILLED"
+"""How a run stands; a candidate has finished and has a version."""
 
 PARTS = ("train", "validation", "test")
 
