@@ -49,9 +49,15 @@ class CatBoost:
     tasks: ClassVar[tuple[type, ...]] = (Classification, Regression)
     parameters: ClassVar[Mapping[str, Parameter]] = named(
         Parameter(
-            name="iterations", default=600, low=1, high=5000, help="Trees at most; validation rows stop earlier"
+            name="iterations",
+            default=600,
+            low=1,
+            high=5000,
+            help="Trees at most; validation rows stop earlier",
         ),
-        Parameter(name="depth", default=4, low=1, high=10, tuned=(3, 7), help="Questions on the way to a leaf"),
+        Parameter(
+            name="depth", default=4, low=1, high=10, tuned=(3, 7), help="Questions on the way to a leaf"
+        ),
         Parameter(
             name="learning_rate",
             default=0.05,

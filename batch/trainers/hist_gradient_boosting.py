@@ -16,6 +16,7 @@ from batch.datasets import Dataset
 from batch.progress import Progress
 from batch.split import Split
 from batch.trainers.supervised import chosen_form, finished, target
+from batch.trainers.threads import limited
 from batch.trainers.trainer import SEEDED, Parameter, about, categories, merged, named, teachable
 from core.batch import Stage
 from core.declaration import Classification, Regression, Task
@@ -40,10 +41,20 @@ class HistGradientBoosting:
     tasks: ClassVar[tuple[type, ...]] = (Classification, Regression)
     parameters: ClassVar[Mapping[str, Parameter]] = named(
         Parameter(
-            name="iterations", default=300, low=1, high=5000, help="Trees at most; validation rows stop earlier"
+            name="iterations",
+            default=300,
+            low=1,
+            high=5000,
+            help="Trees at most; validation rows stop earlier",
         ),
         Parameter(
-            name="leaves", default=8, low=2, high=255, tuned=(4, 48), log=True, help="Leaves of a tree, at most"
+            name="leaves",
+            default=8,
+            low=2,
+            high=255,
+            tuned=(4, 48),
+            log=True,
+            help="Leaves of a tree, at most",
         ),
         Parameter(
             name="learning_rate",
@@ -64,7 +75,13 @@ class HistGradientBoosting:
             help="Draws leaves with few rows to 0",
         ),
         Parameter(
-            name="least_in_leaf", default=20, low=1, high=10_000, tuned=(5, 100), log=True, help="Rows of a leaf"
+            name="least_in_leaf",
+            default=20,
+            low=1,
+            high=10_000,
+            tuned=(5, 100),
+            log=True,
+            help="Rows of a leaf",
         ),
         Parameter(
             name="class_weights",
@@ -88,7 +105,7 @@ class HistGradientBoosting:
         held = merged(self, parameters)
         application, train, validation = split.train.application, split.train, split.validation
         teachable(train, application.task)
-        with _threads(threads):
+        with limited(threads, train.rows):
             form = None
             if isinstance(application.task, Regression):
                 form = self._target(held, train, validation, progress)
@@ -112,7 +129,7 @@ class HistGradientBoosting:
         if "iterations" not in asked:
             held["iterations"] = int(model.estimator[-1].n_iter_)
         form = model.target and target(model.target.form, dataset)
-        with _threads(threads):
+        with limited(threads, dataset.rows):
             estimator = _fitted(held, dataset, form)
         return replace(model, parameters=held, estimator=estimator, target=form)
 
@@ -225,10 +242,3 @@ def _pipeline(encoder: Any, trees: Any) -> Any:
     from sklearn.pipeline import Pipeline
 
     return Pipeline([("inputs", encoder), ("trees", trees)])
-
-
-def _threads(threads: int) -> Any:
-    """Within it, the library's loops take no more threads."""
-    from threadpoolctl import threadpool_limits
-
-    return threadpool_limits(limits=threads)

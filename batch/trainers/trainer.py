@@ -66,7 +66,11 @@ def named(*parameters: Parameter) -> Mapping[str, Parameter]:
 
 
 SEEDED = Parameter(
-    name="seed", default=SEED, low=0, high=2**31 - 1, help="Decides all that is drawn: equal seeds, equal models"
+    name="seed",
+    default=SEED,
+    low=0,
+    high=2**31 - 1,
+    help="Decides all that is drawn: equal seeds, equal models",
 )
 
 
@@ -100,7 +104,9 @@ class Trainer(Protocol):
         """
 
 
-def merged(trainer: Trainer, asked: Mapping[str, Any], held: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def merged(
+    trainer: Trainer, asked: Mapping[str, Any], held: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Every parameter of a recipe with its value: asked, else held, else the default; raises BadParameter."""
     strange = sorted(set(asked) - set(trainer.parameters))
     if strange:
