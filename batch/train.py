@@ -23,8 +23,8 @@ from batch.kept import told
 from batch.progress import Progress
 from batch.split import Split, split
 from batch.tracking import TrackedRun, reached, tracker
-from batch.trainers import RECIPES, Trainer
-from batch.tuning import tuned
+from batch.trainers import Trainer, recipe
+from batch.trainers.tuning import tune
 from core import applications
 from core.batch import Stage, Train
 from core.connect import redis
@@ -121,11 +121,10 @@ def _asked(request: Train) -> tuple[Application, Trainer]:
         application = applications.get(request.application)
     except KeyError as error:
         raise BadRequest(str(error.args[0])) from None
-    if request.recipe not in application.batch:
-        raise BadRequest(
-            f"{application.name} has no recipe {request.recipe!r}; it has {', '.join(application.batch)}"
-        )
-    return application, RECIPES[request.recipe]
+    try:
+        return application, recipe(application, request.recipe)
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
 
 
 def _trained(
@@ -143,9 +142,8 @@ def _trained(
     parameters: Mapping[str, Any] = request.parameters
     if request.tune_seconds > 0:
         with clock.stage(Stage.TUNING):
-            parameters = tuned(
-                trainer, made, parameters, request.tune_seconds, settings.batch.threads, progress
-            )
+            found = tune(trainer, made, parameters, request.tune_seconds, settings.batch.threads, progress)
+        parameters = found.parameters
     with clock.stage(Stage.FITTING):
         model = trainer.fit(made, parameters, settings.batch.threads, progress)
     with clock.stage(Stage.EVALUATING):
@@ -160,7 +158,8 @@ def _scores(application: Application, made: Split, model: BatchModel) -> Scored:
         part = made.parts[name]
         return evaluation.scores(application, part, model.answers(part.frame), model.threshold, model)
 
-    return Scored(on("test"), on("validation"), evaluation.naive_scores(application, made))
+    naive = evaluation.naive_scores(application, made, made.test, model)
+    return Scored(on("test"), on("validation"), naive)
 
 
 def _log(settings: Settings, run: TrackedRun, made: Split, model: BatchModel, scored: Scored) -> str:

@@ -83,7 +83,6 @@ class Evaluated(msgspec.Struct, frozen=True, kw_only=True):
 
     window: Window
     scores: dict[str, float | None]
-    naive: dict[str, float | None] = {}
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):

@@ -90,8 +90,6 @@ def trained(root: Path, url: str, **more: Any) -> Trained:
     )
     found = Trained(settings)
     for name, application in APPLICATIONS.items():
-        if application.batch[0] not in RECIPES:
-            continue
         lakes.fill(settings.lake_uri, application, stream(name, EVENTS, GAP_S)[0])
         asked = [request(name, amount) for amount in (2500, 1500)]
         found.results[name] = [train(settings, one, Silent(), job=f"{name}-job") for one in asked]

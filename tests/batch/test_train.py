@@ -120,7 +120,9 @@ def _native(settings: Settings, uri: str) -> object:
 
 
 def test_an_unknown_recipe_names_those_there_are(trained: Trained) -> None:
-    with pytest.raises(BadRequest, match=f"no recipe 'oracle'; it has {APPLICATIONS[NAME].batch[0]}"):
+    with pytest.raises(
+        BadRequest, match=f"no batch recipe 'oracle'; it declares {APPLICATIONS[NAME].batch[0]}"
+    ):
         train(trained.settings, Train(application=NAME, recipe="oracle"), Silent())
     with pytest.raises(BadRequest, match="no application 'nope'"):
         train(trained.settings, Train(application="nope", recipe="oracle"), Silent())
@@ -202,7 +204,7 @@ def test_mlflow_that_goes_away_in_the_middle_fails_the_training(
         real(self, run, path, content)
 
     monkeypatch.setattr(Mlflow, "keep", gone)
-    with pytest.raises(TrackingAway, match="logging the training: MLflow at .* connection refused"):
+    with pytest.raises(TrackingAway, match=r"logging the training: MLflow at .* connection refused"):
         train(trained.settings, request(NAME, 1000), Silent(), "away")
     assert registry(mlflow, NAME) == before
     assert runs_of(mlflow)[0].status == "FAILED"
