@@ -117,6 +117,15 @@ class BatchModel:
             return None
         return told[:, -1]
 
+    def points(self, frame: pd.DataFrame) -> Floats:
+        """(n, d): rows of a clustering in the space in which it measures distances.
+
+        Raises TypeError where the model groups nothing.
+        """
+        if self.kind != "clustering":
+            raise TypeError(f"a {self.kind} model measures no distances")
+        return np.asarray(self.estimator[:-1].transform(self._read(frame)), dtype=np.float64)
+
     def _shap(self, frame: pd.DataFrame) -> Floats | None:
         if not hasattr(self.estimator, "get_feature_importance"):
             return None
