@@ -101,7 +101,7 @@ def dataset_input(name: str, part: Dataset) -> dict[str, Any]:
 
     source = part.source
     events, version = next(iter(source.tables.items()))
-    described = MetaDataset(
+    described = MetaDataset(  # type: ignore[abstract]
         source=DeltaDatasetSource(path=f"{source.uri}/{events}", delta_table_version=version),
         name=f"{part.application.name}.{name}",
         digest=digest(part),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,11 +26,17 @@ settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")
-def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def mlflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the tracking server keeps what it is given."""
+    return tmp_path_factory.mktemp("mlflow")
+
+
+@pytest.fixture(scope="session")
+def mlflow_url(mlflow_home: Path) -> Iterator[str]:
     """A real tracking server, shared by all tests: it takes seconds to start."""
     from tests.tracking import mlflow_server
 
-    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as url:
+    with mlflow_server(mlflow_home) as url:
         yield url
 
 

@@ -30,6 +30,9 @@ KEY = "a key of the tests"
 EVENTS = 3000
 GAP_S = 60.0
 
+START_S = 240
+"""On a machine that is busy with the rest."""
+
 TREES = 30
 """Fewer than anybody would take."""
 
@@ -44,7 +47,7 @@ def mlflow_server(home: Path) -> Iterator[str]:
     program = stores.mlflow(settings)
     with (home / "log").open("w") as log:
         process = subprocess.Popen(
-            program.command, env=dict(os.environ) | program.env, stdout=log, stderr=log
+            program.command, env=dict(os.environ) | dict(program.env), stdout=log, stderr=log
         )
     try:
         _wait(mlflow.url, process, home / "log")
@@ -55,7 +58,7 @@ def mlflow_server(home: Path) -> Iterator[str]:
 
 
 def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + START_S
     while True:
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < deadline, "MLflow does not answer"

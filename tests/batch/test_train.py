@@ -174,8 +174,10 @@ def test_a_run_of_a_dead_attempt_is_ended_when_the_job_is_taken_up_again(
     trained: Trained, mlflow: Mlflow
 ) -> None:
     experiment = mlflow.experiment(batch_experiment(NAME))
-    tags = {Tag.APPLICATION: NAME, Tag.JOB: "died"}
-    left, other = (mlflow.start(experiment, 1, tags | more, {}) for more in ({}, {Tag.JOB: "at-work"}))
+    left, other = (
+        mlflow.start(experiment, 1, {Tag.APPLICATION.value: NAME, Tag.JOB.value: job}, {})
+        for job in ("died", "at-work")
+    )
     with pytest.raises(BadData):
         train(trained.settings, request(NAME, 20), Silent(), "died")
     assert run_of(mlflow, left).status == "KILLED"
@@ -221,7 +223,7 @@ def test_a_server_that_comes_back_in_time_is_waited_for(trained: Trained) -> Non
             raise httpx.ConnectError("refused")
         return send(*args, **content)  # type: ignore[arg-type]
 
-    client._http.request = request_  # type: ignore[method-assign,assignment]
+    client._http.request = request_  # type: ignore[method-assign]
     assert client.known_experiment(batch_experiment(NAME))
     lost[0] = 1
     with pytest.raises(httpx.ConnectError):
