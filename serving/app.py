@@ -23,7 +23,19 @@ from serving.middleware import Envelope, is_loopback
 from serving.predict import Predictor
 from serving.readings import Reading
 from serving.reports import Reports
-from serving.routes import batch, control, health, incremental, monitoring, scenarios, sql, status
+from serving.routes import (
+    batch,
+    control,
+    diagnostics,
+    drift,
+    health,
+    incremental,
+    jobs,
+    monitoring,
+    scenarios,
+    sql,
+    status,
+)
 from serving.services import Services
 from serving.sql.job import TABLE, TABLES
 from serving.sql.workers import Workers
@@ -56,7 +68,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.sql_limiter = None
     problems.install(app)
     docs.install(app)
-    for module in (health, status, incremental, control, batch, sql, monitoring, scenarios):
+    routes = (health, status, incremental, control, batch, jobs, diagnostics, drift, sql, monitoring, scenarios)
+    for module in routes:
         app.include_router(module.router)
     app.add_middleware(Envelope, meters=services.meters)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
