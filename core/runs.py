@@ -24,7 +24,11 @@ SCORES = "scores.json"
 ROWS = "rows"
 """Folder of artifacts: the rows that the model was fitted and scored on, as Parquet."""
 
+RUNNING = "RUNNING"
 FINISHED = "FINISHED"
+FAILED = "FAILED"
+KILLED = "KILLED"
+"""How a run stands; a candidate has finished and has a version."""
 
 PARTS = ("train", "validation", "test")
 
@@ -79,7 +83,6 @@ class Evaluated(msgspec.Struct, frozen=True, kw_only=True):
 
     window: Window
     scores: dict[str, float | None]
-    naive: dict[str, float | None] = {}
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
