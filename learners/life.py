@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 
 from core import names
 from core.connect import kafka
+from core.connect.mlflow import Mlflow
 from core.declaration import Application
 from core.names import Job
 from core.settings import Settings
@@ -27,7 +28,6 @@ from learners import lineage
 from learners.control import Desk, Return
 from learners.learner import Learner
 from learners.loop import Loop
-from learners.mlflow_rest import Mlflow
 from learners.publish import Publisher, wait_for
 from learners.source import Kept, LostOffsets, Source, Stopped
 from learners.start import Plan, learner, opened, plan

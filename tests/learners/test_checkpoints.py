@@ -17,7 +17,7 @@ from core.applications import APPLICATIONS
 from core.control import Place
 from core.snapshots import Header, Payload, seal, unseal
 from learners import lineage
-from learners.mlflow_rest import Mlflow
+from core.connect.mlflow import Mlflow
 from learners.publish import Publisher
 from learners.tracking import Tracker
 from learners.versions import KEPT_IN_REDIS, KEPT_PER_RUN, Missing, Shelf, path_of

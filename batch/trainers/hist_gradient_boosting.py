@@ -1,0 +1,234 @@
+"""Histogram gradient boosting of scikit-learn: the challenger of CatBoost.
+
+train -> text to codes, numbers as they are -> trees, until validation rows say stop -> Pipeline -> BatchModel
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from time import monotonic
+from typing import Any, ClassVar
+
+import numpy as np
+
+from batch.datasets import Dataset
+from batch.progress import Progress
+from batch.split import Split
+from batch.trainers.supervised import chosen_form, finished, target
+from batch.trainers.trainer import SEEDED, Parameter, about, categories, merged, named, teachable
+from core.batch import Stage
+from core.declaration import Classification, Regression, Task
+from models.registered.model import BatchModel
+from models.registered.target import FORMS, Target
+
+PATIENCE = 20
+"""Trees without a better score on validation rows, after which it stops."""
+
+FIRST = 25
+"""Trees before the log is told and a stop is heeded; then after twice as many, and so on."""
+
+QUICK: Mapping[str, Any] = {"iterations": 60, "learning_rate": 0.15}
+"""Of the small models that decide the form of the target."""
+
+
+class HistGradientBoosting:
+    """Gradient boosting over binned inputs: a classifier or a regressor, as the task needs."""
+
+    name: ClassVar[str] = "hist_gradient_boosting"
+    title: ClassVar[str] = "Histogram gradient boosting"
+    tasks: ClassVar[tuple[type, ...]] = (Classification, Regression)
+    parameters: ClassVar[Mapping[str, Parameter]] = named(
+        Parameter(
+            name="iterations", default=300, low=1, high=5000, help="Trees at most; validation rows stop earlier"
+        ),
+        Parameter(
+            name="leaves", default=8, low=2, high=255, tuned=(4, 48), log=True, help="Leaves of a tree, at most"
+        ),
+        Parameter(
+            name="learning_rate",
+            default=0.06,
+            low=0.001,
+            high=1,
+            tuned=(0.02, 0.2),
+            log=True,
+            help="How much each tree corrects those before it",
+        ),
+        Parameter(
+            name="l2",
+            default=3.0,
+            low=0,
+            high=1000,
+            tuned=(0.1, 30),
+            log=True,
+            help="Draws leaves with few rows to 0",
+        ),
+        Parameter(
+            name="least_in_leaf", default=20, low=1, high=10_000, tuned=(5, 100), log=True, help="Rows of a leaf"
+        ),
+        Parameter(
+            name="class_weights",
+            default="none",
+            choices=("none", "balanced"),
+            help="Whether the rare class weighs more; probabilities are then no longer calibrated",
+        ),
+        Parameter(
+            name="target",
+            default="auto",
+            choices=("auto", *FORMS),
+            help="What a regressor is taught: the label, or its ratio to the naive answer; auto: validation decides",
+        ),
+        SEEDED,
+    )
+
+    def fit(
+        self, split: Split, parameters: Mapping[str, Any], threads: int, progress: Progress
+    ) -> BatchModel:
+        """Fits with early stopping on validation rows; see Trainer."""
+        held = merged(self, parameters)
+        application, train, validation = split.train.application, split.train, split.validation
+        teachable(train, application.task)
+        with _threads(threads):
+            form = None
+            if isinstance(application.task, Regression):
+                form = self._target(held, train, validation, progress)
+                held["target"] = form.form
+            progress.stage(Stage.FITTING, 30)
+            estimator = _grown(application.task, held, train, validation, form, progress)
+        made = BatchModel(**about(application, self.name, held), estimator=estimator, target=form)
+        return finished(application, made, validation)
+
+    def refit(
+        self,
+        model: BatchModel,
+        dataset: Dataset,
+        parameters: Mapping[str, Any] | None = None,
+        threads: int = 1,
+    ) -> BatchModel:
+        """As many trees as the model has, unless `iterations` says another number; see Trainer."""
+        asked = parameters or {}
+        teachable(dataset, dataset.application.task)
+        held = merged(self, asked, model.parameters)
+        if "iterations" not in asked:
+            held["iterations"] = int(model.estimator[-1].n_iter_)
+        form = model.target and target(model.target.form, dataset)
+        with _threads(threads):
+            estimator = _fitted(held, dataset, form)
+        return replace(model, parameters=held, estimator=estimator, target=form)
+
+    def _target(
+        self, held: Mapping[str, Any], train: Dataset, validation: Dataset, progress: Progress
+    ) -> Target:
+        def attempt(rows: Dataset, form: Target) -> Any:
+            return _fitted({**held, **QUICK}, rows, form)
+
+        form = held["target"]
+        if form == "auto":
+            form = chosen_form(train, validation, attempt, progress)
+        return target(form, train)
+
+
+def _fitted(held: Mapping[str, Any], rows: Dataset, form: Target | None) -> Any:
+    """A pipeline of exactly so many trees."""
+    encoder, trees = _encoder(rows), _trees(rows.application.task, held)
+    trees.fit(encoder.fit_transform(rows.frame), *_truth(rows, form))
+    return _pipeline(encoder, trees)
+
+
+def _grown(
+    task: Task,
+    held: Mapping[str, Any],
+    train: Dataset,
+    validation: Dataset,
+    form: Target | None,
+    progress: Progress,
+) -> Any:
+    """A pipeline of as many trees as are good for the validation rows.
+
+    The library can't be interrupted. So it grows in stages, each going on where the last one ended.
+    """
+    encoder, trees = _encoder(train), _trees(task, held)
+    rows, (taught, weights) = encoder.fit_transform(train.frame), _truth(train, form)
+    watched: dict[str, Any] = {}
+    if validation.rows:
+        trees.set_params(early_stopping=True, n_iter_no_change=PATIENCE, tol=0.0)
+        truth, shares = _truth(validation, form)
+        watched = {"X_val": encoder.transform(validation.frame), "y_val": truth, "sample_weight_val": shares}
+    trees.set_params(warm_start=True)
+    began, planned = monotonic(), min(FIRST, held["iterations"])
+    while True:
+        progress.check()
+        trees.set_params(max_iter=planned)
+        trees.fit(rows, taught, weights, **watched)
+        _tell(trees, held["iterations"], began, progress)
+        if trees.n_iter_ < planned or planned == held["iterations"]:
+            break
+        planned = min(2 * planned, held["iterations"])
+    trees.set_params(warm_start=False)
+    return _pipeline(encoder, trees)
+
+
+def _tell(trees: Any, total: int, began: float, progress: Progress) -> None:
+    done = int(trees.n_iter_)
+    losses = -np.asarray(trees.validation_score_ if len(trees.validation_score_) else trees.train_score_)
+    told: dict[str, float] = {"iteration": done, "total": total}
+    if len(losses):
+        told |= {"loss": float(losses[-1]), "best": float(losses.min())}
+    told["remaining_s"] = round((monotonic() - began) / max(done, 1) * (total - done), 1)
+    shown = f": loss {told['loss']:.5g}, best {told['best']:.5g}" if len(losses) else ""
+    progress.line(f"tree {done} of at most {total}{shown}", **told)
+    progress.stage(Stage.FITTING, 30 + 40 * done / total)
+
+
+def _truth(rows: Dataset, form: Target | None) -> tuple[Any, Any]:
+    """What the trees are taught, and what each row weighs."""
+    if form is None:
+        return rows.target, None
+    return form.taught(rows.target, rows.frame), form.weights(rows.frame)
+
+
+def _encoder(rows: Dataset) -> Any:
+    """Text to codes, first in the row; a value that was never seen counts as null.
+
+    Trees cut the codes wherever it helps. Splits by sets of values, one column per value and mean targets
+    were tried on payments: log loss .0275, .0156 and .0164 on validation rows, codes .0151 at least cost.
+    """
+    from sklearn.compose import ColumnTransformer
+    from sklearn.preprocessing import OrdinalEncoder
+
+    texts = categories(rows.application)
+    numbers = [name for name in rows.frame.columns if name not in texts]
+    codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan)
+    return ColumnTransformer([("texts", codes, texts), ("numbers", "passthrough", numbers)])
+
+
+def _trees(task: Task, held: Mapping[str, Any]) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    options: dict[str, Any] = {
+        "max_iter": held["iterations"],
+        "max_leaf_nodes": held["leaves"],
+        "learning_rate": held["learning_rate"],
+        "l2_regularization": held["l2"],
+        "min_samples_leaf": held["least_in_leaf"],
+        "random_state": held["seed"],
+        "early_stopping": False,
+        "categorical_features": None,
+    }
+    if not isinstance(task, Classification):
+        return HistGradientBoostingRegressor(**options)
+    weights = None if held["class_weights"] == "none" else held["class_weights"]
+    return HistGradientBoostingClassifier(class_weight=weights, **options)
+
+
+def _pipeline(encoder: Any, trees: Any) -> Any:
+    from sklearn.pipeline import Pipeline
+
+    return Pipeline([("inputs", encoder), ("trees", trees)])
+
+
+def _threads(threads: int) -> Any:
+    """Within it, the library's loops take no more threads."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits=threads)
