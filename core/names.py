@@ -190,6 +190,21 @@ def job_log_key(job: str) -> str:
     return f"millrace:job:{job}:log"
 
 
+def job_alive_key(job: str) -> str:
+    """Which worker has the job in hand; expires within seconds of the worker's death."""
+    return f"millrace:job:{job}:alive"
+
+
+def batch_workers_key() -> str:
+    """That the batch worker runs; expires within seconds of its end."""
+    return "millrace:batch:workers"
+
+
+def drift_report_key(application: str) -> str:
+    """The latest drift report of an application's data, as JSON."""
+    return f"millrace:{application}:drift-report"
+
+
 def jobs_key(application: str) -> str:
     """The jobs of an application by the time they were made: a sorted set of ids."""
     return f"millrace:{application}:jobs"
@@ -202,6 +217,9 @@ def diagnostic_key(application: str, run: str, digest: str) -> str:
 
 BATCH_QUEUE = "millrace-batch"
 """The queue of the batch worker."""
+
+DIAGNOSTICS_QUEUE = "millrace-diagnostics"
+"""Its queue for what takes seconds, so that nobody waits for a training to see a figure."""
 
 # MLflow
 

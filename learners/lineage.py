@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 
 from core import names
+from core.lineage import code_version
 from core.snapshots import Header, schema_hash
 from learners.learner import Learner
 
-REPO = Path(__file__).resolve().parents[1]
 CODE = ("core", "learners", "models")
-
-
-@cache
-def code_version() -> str:
-    """A short hash of the source files that learn: the same for the same code, with or without git."""
-    digest = hashlib.sha256()
-    for folder in CODE:
-        for path in sorted((REPO / folder).rglob("*.py")):
-            digest.update(path.relative_to(REPO).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
 
 
 def at_start(learner: Learner) -> dict[str, str]:
     """What is known when a run begins; offsets by partition of the valid topic."""
     return {
-        "code_version": code_version(),
+        "code_version": code_version(*CODE),
         "schema_hash": schema_hash(learner.application),
         "asked_offsets_at_start": _offsets(learner.next_offsets),
         "taught_at_start": str(learner.taught),

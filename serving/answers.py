@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from fastapi.responses import Response
 
+from core.batch import JobLine, JobReport
 from core.control import Place
 from core.records import (
     Answer,
@@ -190,7 +191,7 @@ class VersionsAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PredictAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What the live model says of an event."""
+    """What a model says of an event."""
 
     application: str
     event_id: str
@@ -198,10 +199,14 @@ class PredictAnswer(msgspec.Struct, frozen=True, kw_only=True):
     threshold: float | None
     model: str
     version: int
+    """Of the snapshot, or of the registered model."""
     source: str
+    """`live` or `registered`."""
     scores: dict[str, float | None]
+    """Of this very model: prequential, or on its test rows."""
     naive: dict[str, float | None] | None
     snapshot_age_s: float
+    """Seconds since the snapshot was made, or since the training ended."""
     latency_ms: float
     segment: Segment | None
     explanation: list[Contribution] | None
@@ -211,6 +216,8 @@ class PredictAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The windowed features that the model was given; null where nothing is remembered of the entity."""
     features_age_s: float | None
     """Seconds since the event by which they are known."""
+    run_id: str | None = None
+    """The training behind a registered model."""
 
 
 class FeatureValue(msgspec.Struct, frozen=True, kw_only=True):
@@ -340,3 +347,19 @@ class ScenarioAnswer(msgspec.Struct, frozen=True, kw_only=True):
     current: Scenario | None
     scenarios: list[ScenarioKind]
     log: list[Logged]
+
+
+class JobsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Jobs of the batch worker, newest first."""
+
+    jobs: list[JobReport]
+    slots: int
+    """How many the worker could do at the same time; 0: no worker runs, and jobs wait."""
+
+
+class JobLogAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Lines of a job's log, oldest first."""
+
+    lines: list[JobLine]
+    last: str
+    """Where they end: ask for what comes after it."""

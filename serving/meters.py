@@ -44,6 +44,27 @@ class Meters:
             ("application",),
             registry=self.registry,
         )
+        self.batch_version = self._gauge("batch_model_version", "Registered version that answers")
+        self.batch_age = self._gauge("batch_model_age_seconds", "Time since its training ended")
+        self.batch_score = Gauge(
+            "millrace_batch_model_score",
+            "Score of the registered model that answers, on its test rows",
+            ("application", "metric"),
+            registry=self.registry,
+        )
+        self.refused_batch_models = Counter(
+            "millrace_refused_batch_models_total",
+            "Registered models refused: bad signature, of another application, unreadable, lost",
+            ("application",),
+            registry=self.registry,
+        )
+        self.batch_predict_seconds = Histogram(
+            "millrace_batch_predict_seconds",
+            "Time from a decoded request to the registered model's answer",
+            ("application",),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
         self.sql_seconds = Histogram(
             "millrace_sql_seconds",
             "Time of an SQL request, whatever became of it",

@@ -10,7 +10,7 @@ import uuid
 from datetime import UTC, datetime
 from http import HTTPStatus
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -22,10 +22,13 @@ from core.validation import AHEAD, Reason, explain, request_type
 from models import OnlineModel, answer, row
 from models.base import Explaining, Row
 from serving.answers import PredictAnswer
-from serving.features.reader import Latest
+from serving.features.reader import Latest, latest
 from serving.live_models import LiveModel, LiveModels
 from serving.meters import Meters
 from serving.problems import FieldError, Problem, application_named
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 RETRY_AFTER_S = 2
 
@@ -62,9 +65,12 @@ class Predictor:
     def asked(self, body: bytes) -> Asked:
         """What a request's body asks; raises Problem (400, 404, 422)."""
         started = perf_counter()
-        request: PredictRequest = _decoded(self._request, body)
-        application = application_named(request.application)
-        event = _completed(application, _decoded(self._events[application.name], request.event))
+        request: PredictRequest = decoded(self._request, body)
+        return self.understood(application_named(request.application), request.event, started)
+
+    def understood(self, application: Application, text: msgspec.Raw, started: float) -> Asked:
+        """An event of an application as any of its models sees it; raises Problem (400, 422)."""
+        event = _completed(application, decoded(self._events[application.name], text))
         return Asked(application, event, event[application.key], started)
 
     def answer(self, asked: Asked, known: Latest | None, explained: bool = False) -> PredictAnswer:
@@ -75,8 +81,7 @@ class Predictor:
         """
         application, event, started = asked.application, asked.event, asked.started
         live = self._trained(application)
-        time = datetime.fromisoformat(event[application.event_time.name])
-        windowed = as_of(application, known.values, known.event_time, time) if known else None
+        windowed = known_at(asked, known)
         x = row(application, event, windowed)
         said = answer(application, live.model, x, live.header.threshold)
         report = self._live.view(application.name).report
@@ -127,7 +132,26 @@ class Predictor:
         return f"{title} has no snapshot yet, and no learner has reported"
 
 
-def _decoded(decoder: msgspec.json.Decoder[Any], text: bytes | msgspec.Raw) -> Any:
+def remembered(redis: Redis, away: str, asked: Asked) -> Latest | None:
+    """The latest features of the entity that a request is about; None when Redis is away as well."""
+    from redis.exceptions import RedisError
+
+    if away:
+        return None
+    try:
+        return latest(redis, asked.application, asked.entity)
+    except (RedisError, OSError):
+        return None
+
+
+def known_at(asked: Asked, known: Latest | None) -> dict[str, float | int | None] | None:
+    """The windowed features as of the event's own time; None where nothing is remembered."""
+    time = datetime.fromisoformat(asked.event[asked.application.event_time.name])
+    return as_of(asked.application, known.values, known.event_time, time) if known else None
+
+
+def decoded(decoder: msgspec.json.Decoder[Any], text: bytes | msgspec.Raw) -> Any:
+    """What a body says; raises Problem: 400 for what is no JSON, 422 that names the field."""
     try:
         return decoder.decode(text)
     except msgspec.ValidationError as error:

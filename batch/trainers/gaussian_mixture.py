@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from batch.trainers.clustering import Clusterer
 from batch.trainers.space import Points
+from core.recipes import GAUSSIAN_MIXTURE
 
 FLOOR = 0.1
 """Added to every variance: an input that never varies within a segment must not decide alone."""
@@ -19,8 +20,8 @@ class GaussianMixture(Clusterer):
     customers' hidden personas worse, with them it could not be fitted to a thousand customers.
     """
 
-    name: ClassVar[str] = "gaussian_mixture"
-    title: ClassVar[str] = "Gaussian mixture"
+    name: ClassVar[str] = GAUSSIAN_MIXTURE.name
+    title: ClassVar[str] = GAUSSIAN_MIXTURE.title
 
     def steps(self, points: Points, held: Mapping[str, Any]) -> list[tuple[str, Any]]:
         """The mixture alone."""

@@ -7,13 +7,14 @@ from typing import Any, ClassVar
 
 from batch.trainers.clustering import Clusterer
 from batch.trainers.space import Points, adapted
+from core.recipes import KMEANS
 
 
 class KMeans(Clusterer):
     """Lloyd's algorithm, from the best of several k-means++ starts, in turn with discriminant analysis."""
 
-    name: ClassVar[str] = "kmeans"
-    title: ClassVar[str] = "K-means"
+    name: ClassVar[str] = KMEANS.name
+    title: ClassVar[str] = KMEANS.title
 
     def steps(self, points: Points, held: Mapping[str, Any]) -> list[tuple[str, Any]]:
         """The axes, and the centres on them."""

@@ -26,7 +26,7 @@ from serving.answers import (
 )
 from serving.features.reader import Latest, latest
 from serving.openapi import PREDICT_BODY, answers
-from serving.predict import Asked
+from serving.predict import remembered
 from serving.problems import FieldError, Problem, application_named
 from serving.services import Services, Serving
 from serving.status import live
@@ -54,20 +54,10 @@ async def predict(
     memory work, less than a change of thread.
     """
     asked = services.predictor.asked(await request.body())
-    known = await run_in_threadpool(_remembered, services, asked) if asked.application.windows else None
+    known = None
+    if asked.application.windows:
+        known = await run_in_threadpool(remembered, services.redis, services.live.away, asked)
     return Json(services.predictor.answer(asked, known, explain))
-
-
-def _remembered(services: Services, asked: Asked) -> Latest | None:
-    """The latest features of the entity that a request is about; None when Redis is away as well."""
-    from redis.exceptions import RedisError
-
-    if services.live.away:
-        return None
-    try:
-        return latest(services.redis, asked.application, asked.entity)
-    except (RedisError, OSError):
-        return None
 
 
 @router.get("/{application}", responses=answers(LiveAnswer, 404), response_model=None)

@@ -49,8 +49,9 @@ def begun_from(stack: Stack, jid: str) -> dict[str, Any] | None:
     return dict(found["latest"]["restored"] or {})
 
 
-@pytest.mark.parametrize("job", [Job.INGEST, Job.LAKEHOUSE])
-def test_a_job_goes_on_from_its_savepoint(stack: Stack, job: Job) -> None:
+def test_a_job_goes_on_from_its_savepoint(stack: Stack) -> None:
+    """With `ingest`, whose savepoint holds open transactions; the others are stopped by the same command."""
+    job = Job.INGEST
     with flow(stack):
         former = wait_for(f"{job} runs", partial(runs, stack, job), 120)
         savepoint = stop(stack, job)

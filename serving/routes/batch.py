@@ -1,0 +1,164 @@
+"""`/api/v1/batch`: the registered models, their trainings, and what they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Annotated, TypeVar
+
+import httpx
+import msgspec
+from fastapi import APIRouter, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, StrictStr
+
+from core.declaration import Application
+from core.recipes import recipes
+from core.registry import BadRun, ForeignRun, NoModel, NoRun, NotComparable, best, promote, runs
+from core.runs import RunSummary
+from serving.answers import Json, PredictAnswer
+from serving.batch_answers import BatchAnswer, HeldAnswer, ParameterAnswer, RecipeAnswer, RunsAnswer
+from serving.batch_predict import BatchPredictRequest
+from serving.openapi import BATCH_PREDICT_BODY, answers
+from serving.predict import Asked, remembered
+from serving.problems import FieldError, Problem, application_named
+from serving.readings import Away
+from serving.services import Services, Serving
+from serving.status import run_of
+
+router = APIRouter(prefix="/api/v1/batch/{application}", tags=["batch"])
+
+T = TypeVar("T")
+
+STATUS: dict[type[BadRun], HTTPStatus] = {
+    NoRun: HTTPStatus.NOT_FOUND,
+    ForeignRun: HTTPStatus.UNPROCESSABLE_ENTITY,
+    NoModel: HTTPStatus.CONFLICT,
+    NotComparable: HTTPStatus.CONFLICT,
+}
+"""What is wrong with a run, as a status; an artifact that can't be used is no fault of the request: 502."""
+
+
+class ChampionRequest(BaseModel):
+    """Whose model shall answer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    run_id: StrictStr
+
+
+@router.get("", responses=answers(BatchAnswer, 404), response_model=None)
+def read_batch(application: str, services: Serving) -> Response:
+    """Recipes with their hyperparameters, champion and challenger as last seen, and who answers now."""
+    return Json(_state(services, application_named(application)))
+
+
+@router.get("/runs", responses=answers(RunsAnswer, 404, 422, 503), response_model=None)
+def read_runs(
+    application: str, services: Serving, limit: Annotated[int, Query(ge=1, le=1000)] = 50
+) -> Response:
+    """The latest trainings that have a registered version, the newest first."""
+    found = application_named(application)
+    listed = _asked(services, lambda: runs(services.batch_models.mlflow, found.name, limit))
+    shown = [_linked(services, one) for one in listed]
+    return Json(RunsAnswer(runs=shown, best=best(found.task, listed)))
+
+
+@router.put("/champion", responses=answers(BatchAnswer, 400, 404, 409, 422, 502, 503), response_model=None)
+def write_champion(application: str, asked: ChampionRequest, services: Serving) -> Response:
+    """Makes a training the champion. It and the present one must have been evaluated on the same window."""
+    found = application_named(application)
+    _asked(services, lambda: promote(services.batch_models.mlflow, found.name, asked.run_id))
+    services.batch_models.soon().result()
+    return Json(_state(services, found))
+
+
+@router.post(
+    "/predict",
+    responses=answers(PredictAnswer, 400, 404, 409, 413, 422, 502, 503),
+    openapi_extra={"requestBody": BATCH_PREDICT_BODY},
+    response_model=None,
+)
+async def predict(application: str, request: Request, services: Serving) -> Response:
+    """What the registered champion, or the model of `run_id`, says of an event.
+
+    The model is in memory; only a run that nobody asked for lately is fetched first. What is remembered of
+    the event's entity comes from Redis.
+    """
+    body = await request.body()
+    asked, wanted = services.batch_predictor.asked(application_named(application), body)
+    return Json(await run_in_threadpool(_predicted, services, asked, wanted))
+
+
+def _predicted(services: Services, asked: Asked, wanted: BatchPredictRequest) -> PredictAnswer:
+    held = _asked(services, lambda: services.batch_predictor.held(asked.application, wanted.run_id))
+    known = None
+    if asked.application.windows:
+        known = remembered(services.redis, services.live.away, asked)
+    return services.batch_predictor.answer(asked, held, known, wanted.explain)
+
+
+def _state(services: Services, application: Application) -> BatchAnswer:
+    standing = services.batch_models.standing(application.name)
+    held = standing.champion.info if standing.champion else None
+    return BatchAnswer(
+        application=application.name,
+        recipes=_recipes(application),
+        rows=_rows(services, application),
+        most_rows=services.settings.batch.most_rows,
+        champion=_linked(services, standing.wanted) if standing.wanted else None,
+        challenger=_linked(services, standing.challenger) if standing.challenger else None,
+        answering=HeldAnswer(
+            run_id=held.run_id if held else None,
+            version=held.version if held else None,
+            refused=standing.refused,
+            away=services.batch_models.away,
+        ),
+    )
+
+
+def _recipes(application: Application) -> list[RecipeAnswer]:
+    return [
+        RecipeAnswer(
+            name=one.name,
+            title=one.title,
+            parameters=[
+                ParameterAnswer(
+                    name=each.name,
+                    default=each.default,
+                    low=None if each.choices else each.low,
+                    high=None if each.choices else each.high,
+                    choices=list(each.choices),
+                    help=each.help,
+                )
+                for each in one.parameters.values()
+            ],
+        )
+        for one in recipes(application)
+    ]
+
+
+def _rows(services: Services, application: Application) -> int | None:
+    try:
+        return services.lake[application.name]().rows
+    except Away:
+        return None
+
+
+def _linked(services: Services, run: RunSummary) -> RunSummary:
+    return msgspec.structs.replace(run, run_url=run_of(services.settings, run.run_id))
+
+
+def _asked(services: Services, question: Callable[[], T]) -> T:
+    """An answer that needs MLflow; raises Problem with what is wrong with the run, or that MLflow is away."""
+    try:
+        return question()
+    except BadRun as error:
+        status = STATUS.get(type(error), HTTPStatus.BAD_GATEWAY)
+        raise Problem(status, str(error), [FieldError("run_id", str(error))]) from None
+    except httpx.HTTPError as error:
+        detail = f"MLflow at {services.settings.mlflow.url} is away: {type(error).__name__}: {error}"
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail) from None
+    except ValueError as error:
+        raise Problem(HTTPStatus.BAD_GATEWAY, f"what MLflow holds can't be read: {error}") from None
