@@ -25,10 +25,10 @@ SETTLED = 0.002
 """Segments stay the same where no larger share of the rows changes them."""
 
 SHRINKAGE = 0.1
-"""How far the spread within segments is drawn to that of inputs without correlations: few rows know them badly."""
+"""How far the spread within segments is drawn to that without correlations, which few rows tell badly."""
 
 RESTARTS = 4
-"""Of a clustering that only serves to find the scale, or the number of segments."""
+"""Of a clustering that only serves to find the number of segments."""
 
 
 def weights(application: Application) -> Points:

@@ -59,7 +59,8 @@ def tune(
     merged(trainer, parameters)
     study = _study(seed)
     study.enqueue_trial({one.name: parameters.get(one.name, one.default) for one in open_})
-    began, losses, best = monotonic(), [], dict(parameters)
+    began, best = monotonic(), dict(parameters)
+    losses: list[float] = []
     while len(losses) < MOST_TRIALS and (not losses or monotonic() - began < seconds):
         progress.check()
         trial = study.ask()
