@@ -23,6 +23,16 @@ def cells(values: Iterable[Any]) -> list[Cell]:
     return [float(f"{value:.6g}") if np.isfinite(value) else None for value in array.tolist()]
 
 
+def table(values: npt.ArrayLike) -> list[list[float | None]]:
+    """(rows, columns) as a heat map takes them, to four significant digits."""
+    return [[short(value) for value in row] for row in np.asarray(values, dtype=np.float64).tolist()]
+
+
+def short(value: float) -> float | None:
+    """A number to four significant digits; None where it is not finite."""
+    return float(f"{value:.4g}") if np.isfinite(value) else None
+
+
 def moments(times: npt.NDArray[np.datetime64]) -> list[Cell]:
     """Times as ISO-8601 in UTC, to the second."""
     return [f"{text}Z" for text in np.datetime_as_string(times.astype("datetime64[s]")).tolist()]
@@ -42,8 +52,10 @@ def thinned(x: npt.ArrayLike, y: npt.ArrayLike, most: int = MOST_CURVE) -> Indic
         np.abs(np.diff(np.nan_to_num(one))) / (np.ptp(np.nan_to_num(one)) or 1) for one in (across, up)
     )
     length = np.concatenate([[0.0], np.cumsum(steps)])
-    places = np.searchsorted(length, np.linspace(0, length[-1], most - 1))
-    return np.unique(np.concatenate([[0], np.minimum(places, len(across) - 1), [len(across) - 1]]))
+    # The point before each is kept as well: a step stays a step.
+    places = np.searchsorted(length, np.linspace(0, length[-1], most // 2 - 1))
+    places = np.clip(places, 0, len(across) - 1)
+    return np.unique(np.concatenate([[0], places, np.maximum(places - 1, 0), [len(across) - 1]]))
 
 
 class Interval(NamedTuple):

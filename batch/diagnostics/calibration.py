@@ -7,7 +7,7 @@ import numpy as np
 from batch.diagnostics.arrays import cells, quantile_bins, wilson
 from batch.diagnostics.confusion import Pictures
 from batch.diagnostics.scored import Scored, share
-from core.diagnostics.shapes import Axis, Fact, Lines, Panel, Points
+from core.diagnostics.shapes import Axis, Cell, Fact, Lines, Panel, Points
 
 HISTOGRAM_BINS = 20
 
@@ -56,7 +56,7 @@ def calibration(one: Scored, bins: int) -> Pictures:
 def _logarithmic(line: Lines, dots: Points, least: float) -> Panel:
     """The same on logarithmic axes, where rare classes can be seen; a share of 0 draws nothing."""
     low = float(f"{max(least, 1e-6):.1g}")
-    above = [value if isinstance(value, float) and value > 0 else None for value in line.y]
+    above: list[Cell] = [value if isinstance(value, float) and value > 0 else None for value in line.y]
     return Panel(
         title="The same on logarithmic axes",
         x=Axis(title="Mean probability answered", scale="log", share=True, low=low, high=1),

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.metrics import silhouette_samples
 
 from batch.diagnostics import segment_counts
-from batch.diagnostics.arrays import cells, number
+from batch.diagnostics.arrays import cells, number, short, table
 from batch.diagnostics.effects import importance
 from batch.diagnostics.segments import segment_name, space
 from batch.diagnostics.subject import Computation, Drawn, Floats, Found, Part, Subject, Unanswerable
@@ -41,7 +41,7 @@ def _silhouette(subject: Subject, chosen: Mapping[str, Any]) -> Found:
     drawn, points = _drawn(subject, SILHOUETTE_ROWS)
     segments = drawn.answers.astype(np.int64)
     values = silhouette_samples(points, segments)
-    series, facts, start = [], [Fact(title="Mean silhouette", value=_short(float(values.mean())))], 0
+    series, facts, start = [], [Fact(title="Mean silhouette", value=short(float(values.mean())))], 0
     for segment in np.unique(segments):
         mine = np.sort(values[segments == segment])[::-1]
         x = np.arange(start, start + len(mine))
@@ -49,14 +49,14 @@ def _silhouette(subject: Subject, chosen: Mapping[str, Any]) -> Found:
         name = f"{segment_name(segment)} (n = {len(mine):,}, mean {mine.mean():.2f})"
         series.append(Lines(name=name, x=cells(x), y=cells(mine), low=cells(low), high=cells(high)))
         below = float(np.mean(mine < 0))
-        facts.append(Fact(title=f"Below 0 in {segment_name(segment)}", value=_short(below)))
+        facts.append(Fact(title=f"Below 0 in {segment_name(segment)}", value=short(below)))
         start += len(mine)
     panel = Panel(
         title="Silhouette of every row, by segment",
         x=Axis(title="Rows, sorted within their segment"),
         y=Axis(title="Silhouette", low=-1, high=1),
         series=list(series),
-        marks=[Mark(text="mean", y=_short(float(values.mean())))],
+        marks=[Mark(text="mean", y=short(float(values.mean())))],
         wide=True,
     )
     return Found(panels=[panel], facts=facts, sample=drawn.sample)
@@ -99,7 +99,7 @@ def _distances(subject: Subject, chosen: Mapping[str, Any]) -> Found:
             title="Distance of the middles",
             x=axis,
             y=axis,
-            series=[Heat(name="distance", values=_rows(apart), text=text, low=0)],
+            series=[Heat(name="distance", values=table(apart), text=text, low=0)],
             square=True,
         ),
         Panel(
@@ -111,9 +111,9 @@ def _distances(subject: Subject, chosen: Mapping[str, Any]) -> Found:
     ]
     near = np.where(np.eye(len(names), dtype=bool), np.inf, apart)
     facts = [
-        Fact(title="Smallest distance of two middles", value=_short(float(near.min()))),
-        Fact(title="Largest mean distance within", value=_short(max(spread))),
-        Fact(title="Of the distances kept in two dimensions", value=_short(kept)),
+        Fact(title="Smallest distance of two middles", value=short(float(near.min()))),
+        Fact(title="Largest mean distance within", value=short(max(spread))),
+        Fact(title="Of the distances kept in two dimensions", value=short(kept)),
     ]
     return Found(panels=panels, facts=facts, sample=drawn.sample)
 
@@ -147,9 +147,9 @@ def _sizes(subject: Subject, chosen: Mapping[str, Any]) -> Found:
     before = np.array([np.mean(answers["train"] == segment) for segment in segments])
     facts = [
         Fact(title="Segments", value=len(segments)),
-        Fact(title="Largest, test", value=_short(float(shares.max()))),
-        Fact(title="Smallest, test", value=_short(float(shares.min()))),
-        Fact(title="Rows that changed places, net", value=_short(float(np.abs(shares - before).sum() / 2))),
+        Fact(title="Largest, test", value=short(float(shares.max()))),
+        Fact(title="Smallest, test", value=short(float(shares.min()))),
+        Fact(title="Rows that changed places, net", value=short(float(np.abs(shares - before).sum() / 2))),
     ]
     return Found(panels=[panel], facts=facts, sample=subject.told(subject.part("test").rows))
 
@@ -181,7 +181,7 @@ def _personas(subject: Subject, chosen: Mapping[str, Any]) -> Found:
         series=[
             Heat(
                 name="standard deviations from the mean",
-                values=_rows(far.T),
+                values=table(far.T),
                 text=text,
                 low=-FAR,
                 high=FAR,
@@ -208,14 +208,6 @@ def _in_words(names: list[str], far: Floats) -> str:
     """The inputs that tell a segment from the others: "more price, less quantity"."""
     order = np.argsort(-np.abs(np.nan_to_num(far)))[:TELLING]
     return ", ".join(f"{'more' if far[at] > 0 else 'less'} {names[at]} ({far[at]:+.1f} sd)" for at in order)
-
-
-def _rows(values: Floats) -> list[list[float | None]]:
-    return [[float(f"{v:.4g}") if np.isfinite(v) else None for v in row] for row in values.tolist()]
-
-
-def _short(value: float) -> float | None:
-    return float(f"{value:.4g}") if np.isfinite(value) else None
 
 
 COMPUTATIONS: dict[str, Computation] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from batch.diagnostics.arrays import cells, wilson
+from batch.diagnostics.arrays import table as tabled
 from batch.diagnostics.scored import Scored, share
 from core.diagnostics.shapes import Axis, Bars, Fact, Heat, Panel
 
@@ -36,16 +37,14 @@ def confusion(one: Scored) -> Pictures:
             title="Rows",
             x=across,
             y=down,
-            series=[Heat(name="Rows", values=table.astype(float).tolist(), text=text, low=0)],
+            series=[Heat(name="Rows", values=tabled(table), text=text, low=0)],
             square=True,
         ),
         Panel(
             title="Share of what happened",
             x=across,
             y=down,
-            series=[
-                Heat(name="Share", values=[list(cells(row)) for row in shares], text=percent, low=0, high=1)
-            ],  # type: ignore[list-item]
+            series=[Heat(name="Share", values=tabled(shares), text=percent, low=0, high=1)],
             square=True,
         ),
     ]
@@ -75,7 +74,7 @@ def report(one: Scored) -> Pictures:
     down = Axis(title="Class", scale="category", categories=[*named, "mean of classes", "weighted by rows"])
     heat = Heat(
         name="Score",
-        values=[list(cells(row)) for row in rows],  # type: ignore[list-item]
+        values=tabled(rows),
         text=[[f"{value:.3f}" for value in row] for row in rows],
         low=0,
         high=1,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from batch.diagnostics.subject import Drawn, Floats, Subject
+from batch.diagnostics.subject import Drawn, Floats, Indices, Subject
 from core.declaration import Classification, Clustering
 
 EXACT_ROWS = 500
@@ -59,7 +59,7 @@ def _sampled(subject: Subject, frame: pd.DataFrame) -> Effects:
     return Effects(values / walks, usual / walks, f"Shapley values estimated by {walks} walks per row")
 
 
-def _walk(subject: Subject, both: pd.DataFrame, order: Floats, n: int) -> Floats:
+def _walk(subject: Subject, both: pd.DataFrame, order: Indices, n: int) -> Floats:
     """(inputs + 1, n): the answers while one input after the other takes the row's own value.
 
     both: the n rows, then the n rows they start from.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from batch.diagnostics import explanation, worst
-from batch.diagnostics.arrays import cells, mean_interval, moments
+from batch.diagnostics.arrays import cells, mean_interval, moments, short
 from batch.diagnostics.effects import importance
 from batch.diagnostics.slices import LEAST_ROWS, Slice, Told, all_slices, measured_slices, slices, told
 from batch.diagnostics.subject import Computation, Found, Subject, Unanswerable
@@ -47,9 +47,9 @@ def _by_segment(subject: Subject, chosen: Mapping[str, Any]) -> Found:
     panels = [_loss_panel(one, found, title, overall), _bias_panel(subject, found), _rows_panel(found)]
     worst_one = max(found, key=_surely)
     facts = [
-        Fact(title=f"{one.title}, all rows", value=_short(overall), unit=one.unit),
+        Fact(title=f"{one.title}, all rows", value=short(overall), unit=one.unit),
         Fact(title="Worst slice", value=worst_one.title),
-        Fact(title=f"{one.title} there", value=_short(worst_one.loss), unit=one.unit),
+        Fact(title=f"{one.title} there", value=short(worst_one.loss), unit=one.unit),
     ]
     return Found(panels=panels, facts=facts, sample=one.drawn.sample, note=note)
 
@@ -76,7 +76,7 @@ def _loss_panel(one: Told, found: list[Slice], title: str, overall: float) -> Pa
             ),
             Bars(name="naive", values=cells(each.naive for each in found)),
         ],
-        marks=[Mark(text="all rows", x=_short(overall))],
+        marks=[Mark(text="all rows", x=short(overall))],
         wide=True,
     )
 
@@ -127,13 +127,13 @@ def _over_time(subject: Subject, chosen: Mapping[str, Any]) -> Found:
             ),
             Lines(name="naive", x=middles, y=cells(naive), reference=True),
         ],
-        marks=[Mark(text="mean", y=_short(float(one.loss.mean())))],
+        marks=[Mark(text="mean", y=short(float(one.loss.mean())))],
         wide=True,
     )
     early, late = (mean_interval(one.loss[half]) for half in (of < SPANS // 2, of >= SPANS // 2))
     facts = [
-        Fact(title=f"{one.title}, first half", value=_short(early.value), unit=one.unit),
-        Fact(title=f"{one.title}, second half", value=_short(late.value), unit=one.unit),
+        Fact(title=f"{one.title}, first half", value=short(early.value), unit=one.unit),
+        Fact(title=f"{one.title}, second half", value=short(late.value), unit=one.unit),
     ]
     panels = [loss, _levels(subject, one, of, used, middles)]
     note = f"The test period is cut into {SPANS} spans of equal length; bands are 95 % intervals."
@@ -184,12 +184,12 @@ def _naive_wins(subject: Subject, chosen: Mapping[str, Any]) -> Found:
                 high=cells(each.worth_high for each in shown),
             )
         ],
-        marks=[Mark(text="as good as naive", x=0), Mark(text="all rows", x=_short(overall))],
+        marks=[Mark(text="as good as naive", x=0), Mark(text="all rows", x=short(overall))],
         wide=True,
     )
     losses = _loss_panel(one, shown, "Errors there", float(one.loss.mean()))
     facts = [
-        Fact(title="Saved over all rows", value=_short(overall)),
+        Fact(title="Saved over all rows", value=short(overall)),
         Fact(title="Slices compared", value=len(ranked)),
         Fact(title="Slices where naive is better", value=sum(each.worth < 0 for _, each in ranked)),
         Fact(title="of them beyond doubt", value=sum(each.worth_high < 0 for _, each in ranked)),
@@ -209,7 +209,7 @@ def _residuals_by(subject: Subject, chosen: Mapping[str, Any]) -> Found:
     names = [subject.input(name).name] if name else list(importance(subject))[:LEADING]
     residuals = one.truth - one.drawn.answers
     panels = [_residual_panel(subject, one, each, residuals, int(chosen["bins"])) for each in names]
-    facts = [Fact(title="Mean residual", value=_short(float(residuals.mean())), unit=one.unit)]
+    facts = [Fact(title="Mean residual", value=short(float(residuals.mean())), unit=one.unit)]
     note = "" if name else "The inputs that matter most to this model, by mean |SHAP value|."
     return Found(panels=panels, facts=facts, sample=one.drawn.sample, note=note)
 
@@ -230,10 +230,6 @@ def _residual_panel(subject: Subject, one: Told, name: str, residuals: Any, bins
         marks=[Mark(text="no error", x=0)],
         wide=len(titles) > SHOWN,
     )
-
-
-def _short(value: float) -> float | None:
-    return float(f"{value:.4g}") if np.isfinite(value) else None
 
 
 COMPUTATIONS: dict[str, Computation] = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from batch.diagnostics.arrays import cells, moments
+from batch.diagnostics.arrays import cells, moments, short
 from batch.diagnostics.effects import effects, explained, importance
 from batch.diagnostics.slices import told
 from batch.diagnostics.subject import Floats, Found, Subject, Unanswerable
@@ -54,7 +54,7 @@ def summary(subject: Subject, chosen: Mapping[str, Any]) -> Found:
     ]
     whole = np.abs(one.effects.values).mean(axis=0).sum()
     facts = [
-        Fact(title=f"Share of {name}", value=_short(float(part / whole)))
+        Fact(title=f"Share of {name}", value=short(float(part / whole)))
         for name, part in zip(names[:3], mean[:3], strict=True)
     ]
     note = f"{one.effects.how[0].upper()}{one.effects.how[1:]}."
@@ -140,13 +140,9 @@ def one_row(subject: Subject, chosen: Mapping[str, Any]) -> Found:
         Fact(title="Row", value=place),
         Fact(title=str(subject.application.key), value=str(row.keys[0])),
         Fact(title="Time", value=str(moments(row.times)[0])),
-        Fact(title="Happened", value=_short(float(truth))),
-        Fact(title="Answered", value=_short(answer)),
+        Fact(title="Happened", value=short(float(truth))),
+        Fact(title="Answered", value=short(answer)),
     ]
     sample = subject.told(1)
     note = f"{found.how[0].upper()}{found.how[1:]}. Rows are counted from the oldest test row, 1."
     return Found(panels=panels, facts=facts, sample=sample, note=note)
-
-
-def _short(value: float) -> float | None:
-    return float(f"{value:.4g}") if np.isfinite(value) else None

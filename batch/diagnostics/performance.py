@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from batch.diagnostics import calibration, confusion, ranking, regression, thresholds
-from batch.diagnostics.scored import Measured, Scored, measured, scored
-from batch.diagnostics.subject import MOST_POINTS, Computation, Found, Part, Subject
+from batch.diagnostics.scored import MOST_ROWS, Measured, Scored, measured, scored
+from batch.diagnostics.subject import MOST_POINTS, Computation, Found, Indices, Part, Subject
 
 VALIDATION_ONLY = (
     "Computed from validation rows: a threshold that is chosen on the rows it is then reported on flatters."
@@ -63,7 +63,7 @@ def _of_numbers(make: Callable[[Measured], confusion.Pictures]) -> Computation:
 def _residuals(subject: Subject, chosen: Mapping[str, Any]) -> Found:
     parts: tuple[Part, Part] = ("train", "test")
     (train, _), (test, sample) = (measured(subject, part) for part in parts)
-    rows = {
+    rows: dict[str, Indices] = {
         name: subject.drawn(len(one.truth), MOST_POINTS // 2)
         for name, one in zip(parts, (train, test), strict=True)
     }
@@ -81,7 +81,8 @@ def _prediction_error(subject: Subject, chosen: Mapping[str, Any]) -> Found:
 
 def _interval_coverage(subject: Subject, chosen: Mapping[str, Any]) -> Found:
     (validation, known), (test, sample) = measured(subject, "validation"), measured(subject, "test")
-    panels, facts = regression.interval_coverage(validation, test)
+    own = subject.model.interval(subject.sample(MOST_ROWS).dataset.frame)
+    panels, facts = regression.interval_coverage(validation, test, own)
     note = f"The intervals are made from the residuals of {known.rows:,} validation rows."
     return Found(panels=panels, facts=facts, sample=sample, note=note)
 

@@ -7,11 +7,11 @@ from scipy.special import ndtri
 from scipy.stats import ks_2samp, rankdata
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
-from batch.diagnostics.arrays import Z_95, Interval, cells, thinned
+from batch.diagnostics.arrays import Z_95, Interval, cells, short, thinned
 from batch.diagnostics.confusion import Pictures
 from batch.diagnostics.scored import Scored, share
 from batch.diagnostics.subject import Floats
-from core.diagnostics.shapes import Axis, Fact, Lines, Mark, Panel, Points
+from core.diagnostics.shapes import Axis, Fact, Lines, Mark, Panel, Points, Series
 
 RESAMPLES = 100
 RESAMPLED_ROWS = 20_000
@@ -67,7 +67,7 @@ def roc(one: Scored) -> Pictures:
         )
     ]
     both, pooled = _both(one)
-    lines = []
+    lines: list[Series] = []
     for name, truth, answers in both:
         x, y, _ = roc_curve(truth, answers)
         lines.append(_line(f"{name}, AUC {roc_auc_score(truth, answers):.4f}", x, y))
@@ -84,7 +84,7 @@ def roc(one: Scored) -> Pictures:
             "average pools all answers and is led by the frequent class.",
         )
     )
-    return panels, [_interval_fact("ROC AUC", auc), Fact(title="AUC, micro average", value=_short(micro))]
+    return panels, [_interval_fact("ROC AUC", auc), Fact(title="AUC, micro average", value=short(micro))]
 
 
 def precision_recall(one: Scored, rng: np.random.Generator) -> Pictures:
@@ -94,7 +94,7 @@ def precision_recall(one: Scored, rng: np.random.Generator) -> Pictures:
     ap = precision_interval(one.truth, one.answers, rng)
     level = float(one.truth.mean())
     marked = _served(one, recall[:-1][::-1], precision[:-1][::-1], thresholds[::-1], "recall", "precision")
-    iso = []
+    iso: list[Series] = []
     for f1 in ISO_F1:
         r = np.linspace(f1 / (2 - f1), 1, 40)
         iso.append(Lines(name=f"F1 = {f1:g}", x=cells(r), y=cells(f1 * r / (2 * r - f1)), reference=True))
@@ -109,12 +109,12 @@ def precision_recall(one: Scored, rng: np.random.Generator) -> Pictures:
         )
     ]
     both, pooled = _both(one)
-    lines = []
+    lines: list[Series] = []
     for name, truth, answers in [*both, ("micro average", *pooled)]:
         y, x, _ = precision_recall_curve(truth, answers)
         lines.append(_line(f"{name}, AP {average_precision_score(truth, answers):.4f}", x, y))
     panels.append(Panel(title="Each class and the micro average", x=across, y=up, series=lines, square=True))
-    return panels, [_interval_fact("Average precision", ap), Fact(title="Chance level", value=_short(level))]
+    return panels, [_interval_fact("Average precision", ap), Fact(title="Chance level", value=short(level))]
 
 
 def det(one: Scored) -> Pictures:
@@ -128,7 +128,7 @@ def det(one: Scored) -> Pictures:
         f"false alarms {a:.3%}, missed {b:.2%}, threshold {c:.4g}"
         for a, b, c in zip(x[dots], y[dots], at[dots], strict=True)
     ]
-    series = [
+    series: list[Series] = [
         Lines(name="model", x=cells(ndtri(x[kept])), y=cells(ndtri(y[kept]))),
         Points(name="thresholds", x=cells(ndtri(x[dots])), y=cells(ndtri(y[dots])), text=texts),
         Lines(name="chance", x=cells(ndtri([0.001, 0.999])), y=cells(ndtri([0.999, 0.001])), reference=True),
@@ -139,7 +139,7 @@ def det(one: Scored) -> Pictures:
         title="Detection error trade-off",
         x=Axis(title="False positive rate (normal deviate)"),
         y=Axis(title="False negative rate (normal deviate)"),
-        series=list(series),
+        series=series,
         marks=marks,
         square=True,
         note="Grid lines are the rates themselves.",
@@ -147,8 +147,8 @@ def det(one: Scored) -> Pictures:
     equal = int(np.argmin(np.abs(fpr - (1 - tpr))))
     rate = float(fpr[equal] + 1 - tpr[equal]) / 2
     return [panel], [
-        Fact(title="Equal error rate", value=_short(rate)),
-        Fact(title="at threshold", value=_short(float(min(1.0, thresholds[equal])))),
+        Fact(title="Equal error rate", value=short(rate)),
+        Fact(title="at threshold", value=short(float(min(1.0, thresholds[equal])))),
     ]
 
 
@@ -163,7 +163,7 @@ def ks(one: Scored) -> Pictures:
     test = ks_2samp(positives, negatives, method="asymp")
     axis = probability_axis(one)
     x = np.maximum(grid, axis.low or 0)
-    lines = []
+    lines: list[Series] = []
     for name, y in zip(one.classes, below, strict=True):
         kept = thinned(np.log(np.maximum(x, 1e-9)) if axis.scale == "log" else x, y)
         lines.append(Lines(name=name, x=cells(x[kept]), y=cells(y[kept]), step=True))
@@ -171,19 +171,19 @@ def ks(one: Scored) -> Pictures:
         title="Share of each class with at most this probability",
         x=axis,
         y=share("Share of the class"),
-        series=list(lines),
-        marks=[Mark(text=f"KS {test.statistic:.3f}", x=_short(float(x[widest])))],
+        series=lines,
+        marks=[Mark(text=f"KS {test.statistic:.3f}", x=short(float(x[widest])))],
     )
     return [panel], [
-        Fact(title="KS statistic", value=_short(float(test.statistic))),
-        Fact(title="at probability", value=_short(float(grid[widest]))),
+        Fact(title="KS statistic", value=short(float(test.statistic))),
+        Fact(title="at probability", value=short(float(grid[widest]))),
         Fact(title="p-value", value=float(f"{test.pvalue:.2g}")),
     ]
 
 
 def gain(one: Scored) -> Pictures:
     """The share found over the share looked at, most suspect first; for both classes."""
-    lines = []
+    lines: list[Series] = []
     for name, truth, answers in _both(one)[0]:
         looked, found = _gained(truth, answers)
         lines.append(_line(name, looked, found))
@@ -201,14 +201,14 @@ def gain(one: Scored) -> Pictures:
         square=True,
     )
     return [panel], [
-        Fact(title=f"Found in the first {part:.0%}", value=_short(float(np.interp(part, looked, found))))
+        Fact(title=f"Found in the first {part:.0%}", value=short(float(np.interp(part, looked, found))))
         for part in (0.01, 0.05, 0.1)
     ]
 
 
 def lift(one: Scored) -> Pictures:
     """How many times more often than by chance, over the share looked at; for both classes."""
-    lines = []
+    lines: list[Series] = []
     for name, truth, answers in _both(one)[0]:
         looked, found = _gained(truth, answers)
         kept = looked >= min(0.002, 0.5)
@@ -221,9 +221,7 @@ def lift(one: Scored) -> Pictures:
         series=[*lines, Lines(name="chance", x=[0.0, 1.0], y=[1.0, 1.0], reference=True)],
     )
     return [panel], [
-        Fact(
-            title=f"Lift in the first {part:.0%}", value=_short(float(np.interp(part, looked, found)) / part)
-        )
+        Fact(title=f"Lift in the first {part:.0%}", value=short(float(np.interp(part, looked, found)) / part))
         for part in (0.01, 0.05, 0.1)
     ]
 
@@ -264,10 +262,6 @@ def _served(one: Scored, x: Floats, y: Floats, thresholds: Floats, across: str, 
 def _line(name: str, x: Floats, y: Floats) -> Lines:
     kept = thinned(x, y)
     return Lines(name=name, x=cells(x[kept]), y=cells(y[kept]))
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.4g}")
 
 
 def _interval_fact(title: str, one: Interval) -> Fact:

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import ndtri
 from scipy.stats import kurtosis, norm, skew
 
-from batch.diagnostics.arrays import cells, even_edges, histogram, number, quantile_bins, thinned, wilson
+from batch.diagnostics.arrays import (
+    cells,
+    even_edges,
+    histogram,
+    number,
+    quantile_bins,
+    short,
+    thinned,
+    wilson,
+)
 from batch.diagnostics.confusion import Pictures
 from batch.diagnostics.scored import Measured, share
 from batch.diagnostics.subject import Floats, Indices
-from core.diagnostics.shapes import Axis, Fact, Lines, Mark, Panel, Points
+from core.diagnostics.shapes import Axis, Fact, Lines, Mark, Panel, Points, Series
 
 BINS = 40
 TAIL = 0.002
 """Share of the residuals on either side that the axis of a histogram leaves out."""
+
+PROMISED = 0.8
+"""Share of the truths that a model's own interval is to hold."""
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 TOLERANCES = (0.05, 0.1, 0.2)
@@ -55,9 +68,9 @@ def residuals(train: Measured, test: Measured, rows: dict[str, Indices]) -> Pict
         ),
     ]
     return panels, [
-        Fact(title="R², train", value=_short(r2(train))),
-        Fact(title="R², test", value=_short(r2(test))),
-        Fact(title="Mean residual, test", value=_short(float(test.residuals.mean())), unit=test.unit),
+        Fact(title="R², train", value=short(r2(train))),
+        Fact(title="R², test", value=short(r2(test))),
+        Fact(title="Mean residual, test", value=short(float(test.residuals.mean())), unit=test.unit),
     ]
 
 
@@ -79,8 +92,8 @@ def prediction_error(one: Measured, rows: Indices) -> Pictures:
         square=True,
     )
     return [panel], [
-        Fact(title="R²", value=_short(r2(one))),
-        Fact(title="Slope of the best fit", value=_short(float(slope))),
+        Fact(title="R²", value=short(r2(one))),
+        Fact(title="Slope of the best fit", value=short(float(slope))),
     ]
 
 
@@ -117,11 +130,11 @@ def residual_distribution(one: Measured) -> Pictures:
     ]
     errors = np.abs(one.residuals)
     quantiles = [
-        Fact(title=f"{level:.0%} of the errors are below", value=_short(float(value)), unit=one.unit)
+        Fact(title=f"{level:.0%} of the errors are below", value=short(float(value)), unit=one.unit)
         for level, value in zip(LEVELS, np.quantile(errors, LEVELS), strict=True)
     ]
     shape = [("Skewness", float(skew(one.residuals))), ("Excess kurtosis", float(kurtosis(one.residuals)))]
-    return panels, [*quantiles, *(Fact(title=title, value=_short(value)) for title, value in shape)]
+    return panels, [*quantiles, *(Fact(title=title, value=short(value)) for title, value in shape)]
 
 
 def tolerance(one: Measured) -> Pictures:
@@ -139,7 +152,7 @@ def tolerance(one: Measured) -> Pictures:
             lines.append(Lines(name=name, x=cells(off[kept]), y=cells(share_of[kept]), reference=reference))
             if relative:
                 facts += [
-                    Fact(title=f"Within {level:.0%}, {name}", value=_short(float(np.mean(off <= level))))
+                    Fact(title=f"Within {level:.0%}, {name}", value=short(float(np.mean(off <= level))))
                     for level in TOLERANCES
                 ]
         across = (
@@ -152,37 +165,40 @@ def tolerance(one: Measured) -> Pictures:
     return panels, facts
 
 
-def interval_coverage(validation: Measured, test: Measured) -> Pictures:
+def interval_coverage(validation: Measured, test: Measured, own: Floats | None) -> Pictures:
     """Intervals from validation's residuals, and how many test rows fall within (split conformal).
+
+    own: (n, 2), the model's own 80 % intervals of the test rows, where it has them.
 
     The residuals' quantiles are taken per fifth of the prediction, so that an interval is wide where errors
     are large. After Vovk et al. (2005), Mondrian conformal prediction.
     """
     levels = np.arange(0.05, 1.0, 0.05)
-    edges = np.unique(np.quantile(validation.answers, [0.2, 0.4, 0.6, 0.8]))
-    fifth_of = [np.searchsorted(edges, one.answers, side="right") for one in (validation, test)]
-    fifths = [place for place in range(len(edges) + 1) if np.any(fifth_of[0] == place)]
-    inside = np.zeros((len(test.truth), len(levels)), dtype=bool)
-    widths = np.full((len(fifths), len(levels)), np.nan)
-    for row, place in enumerate(fifths):
-        errors = np.abs(validation.residuals[fifth_of[0] == place])
-        bounds = np.array([_bound(errors, level) for level in levels])
-        widths[row] = 2 * bounds
-        mine = fifth_of[1] == place
-        inside[mine] = np.abs(test.residuals[mine])[:, None] <= bounds
+    inside, widths, middles = _conformal(validation, test, levels)
     covered = inside.mean(axis=0)
     low, high = wilson(inside.sum(axis=0), np.full(len(levels), len(test.truth)))
-    middles = [float(np.median(validation.answers[fifth_of[0] == place])) for place in fifths]
-    at_80 = int(np.argmin(np.abs(levels - 0.8)))
+    at_80 = _nearest(levels, PROMISED)
+    facts = [
+        Fact(title="Within the 80 % interval", value=short(float(covered[at_80]))),
+        Fact(title="Its mean width", value=short(float(np.nanmean(widths[:, at_80]))), unit=test.unit),
+    ]
+    series: list[Series] = [
+        Lines(name="covered", x=cells(levels), y=cells(covered), low=cells(low), high=cells(high)),
+        Lines(name="as promised", x=[0.0, 1.0], y=[0.0, 1.0], reference=True),
+    ]
+    if own is not None:
+        held = float(np.mean((own[:, 0] <= test.truth) & (test.truth <= own[:, 1])))
+        told = f"the model's own interval: {held:.1%} within"
+        series.append(Points(name="the model's own", x=[PROMISED], y=cells([held]), text=[told], size=[2.0]))
+        width = float(np.mean(own[:, 1] - own[:, 0]))
+        facts.append(Fact(title="Within the model's own 80 % interval", value=short(held)))
+        facts.append(Fact(title="Mean width of its own", value=short(width), unit=test.unit))
     panels = [
         Panel(
             title="Covered over promised",
             x=share("Share of rows that the interval promises"),
             y=share("Share of test rows within"),
-            series=[
-                Lines(name="covered", x=cells(levels), y=cells(covered), low=cells(low), high=cells(high)),
-                Lines(name="as promised", x=[0.0, 1.0], y=[0.0, 1.0], reference=True),
-            ],
+            series=series,
             square=True,
         ),
         Panel(
@@ -190,15 +206,33 @@ def interval_coverage(validation: Measured, test: Measured) -> Pictures:
             x=Axis(title=f"Predicted {test.label}", unit=test.unit),
             y=Axis(title="Width of the interval", unit=test.unit, low=0),
             series=[
-                Lines(name=f"{levels[at]:.0%}", x=cells(middles), y=cells(widths[:, at]))
-                for at in (int(np.argmin(np.abs(levels - level))) for level in LEVELS)
+                Lines(name=f"{level:.0%}", x=cells(middles), y=cells(widths[:, _nearest(levels, level)]))
+                for level in LEVELS
             ],
         ),
     ]
-    return panels, [
-        Fact(title="Within the 80 % interval", value=_short(float(covered[at_80]))),
-        Fact(title="Its mean width", value=_short(float(np.nanmean(widths[:, at_80]))), unit=test.unit),
-    ]
+    return panels, facts
+
+
+def _conformal(
+    validation: Measured, test: Measured, levels: Floats
+) -> tuple[npt.NDArray[np.bool_], Floats, Floats]:
+    """(n, levels) test rows within; (fifths, levels) widths; (fifths,) the middle prediction of each."""
+    edges = np.unique(np.quantile(validation.answers, [0.2, 0.4, 0.6, 0.8]))
+    known, asked = (np.searchsorted(edges, one.answers, side="right") for one in (validation, test))
+    fifths = np.unique(known)
+    inside = np.zeros((len(test.truth), len(levels)), dtype=bool)
+    widths, middles = np.full((len(fifths), len(levels)), np.nan), np.full(len(fifths), np.nan)
+    for row, place in enumerate(fifths):
+        errors = np.abs(validation.residuals[known == place])
+        bounds = np.array([_bound(errors, level) for level in levels])
+        widths[row], middles[row] = 2 * bounds, np.median(validation.answers[known == place])
+        inside[asked == place] = np.abs(test.residuals[asked == place])[:, None] <= bounds
+    return inside, widths, middles
+
+
+def _nearest(levels: Floats, wanted: float) -> int:
+    return int(np.argmin(np.abs(levels - wanted)))
 
 
 def by_prediction(one: Measured, bins: int) -> Pictures:
@@ -231,16 +265,12 @@ def by_prediction(one: Measured, bins: int) -> Pictures:
     worst = int(np.argmax(np.abs(actual - answered)))
     return [panel], [
         Fact(
-            title="Largest bias of a bin", value=_short(float(actual[worst] - answered[worst])), unit=one.unit
+            title="Largest bias of a bin", value=short(float(actual[worst] - answered[worst])), unit=one.unit
         ),
-        Fact(title="Mean bias", value=_short(float(one.residuals.mean())), unit=one.unit),
+        Fact(title="Mean bias", value=short(float(one.residuals.mean())), unit=one.unit),
     ]
 
 
 def _bound(errors: Floats, level: float) -> float:
     """The error that a share `level` stays below, with the correction for finite samples."""
     return float(np.quantile(errors, min(1.0, level * (len(errors) + 1) / len(errors)), method="higher"))
-
-
-def _short(value: float) -> float | None:
-    return float(f"{value:.4g}") if np.isfinite(value) else None

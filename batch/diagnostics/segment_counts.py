@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
-from batch.diagnostics.arrays import cells
-from batch.diagnostics.segments import space
+from batch.diagnostics.arrays import cells, short
 from batch.diagnostics.subject import Floats, Found, Subject, Unanswerable
+from batch.trainers.clustering import LEAST_PER_SEGMENT
+from batch.trainers.space import preprocessing, transformed
 from core.diagnostics.shapes import Axis, Fact, Lines, Mark, Panel
 
 FIT_ROWS = 10_000
@@ -41,17 +42,18 @@ def elbow(subject: Subject, chosen: Mapping[str, Any]) -> Found:
     """Inertia, silhouette and seconds over the number of segments, and where the bend is."""
     train = subject.sample(FIT_ROWS, "train")
     scored = subject.sample(SCORED_ROWS, "test")
+    neutral = preprocessing(subject.application, train.dataset.frame)
+    points, held_out = (transformed(neutral, one.dataset.frame) for one in (train, scored))
     tried = []
     for k in _numbers(subject, len(train.rows), int(chosen["most"])):
         subject.progress.check()
         began = perf_counter()
         model = subject.trainer.refit(subject.model, train.dataset, {PARAMETER: k}, subject.threads)
         seconds = perf_counter() - began
-        points = space(model, train.dataset.frame)
-        held = model.answers(scored.dataset.frame)
-        apart = len(np.unique(held)) > 1
-        value = silhouette_score(space(model, scored.dataset.frame), held) if apart else float("nan")
-        tried.append(Tried(k, inertia(points, model.answers(train.dataset.frame)), float(value), seconds))
+        told = model.answers(scored.dataset.frame)
+        value = silhouette_score(held_out, told) if len(np.unique(told)) > 1 else float("nan")
+        spread = inertia(points, model.answers(train.dataset.frame))
+        tried.append(Tried(k, spread, float(value), seconds))
         subject.progress.line(
             f"{k} segments", k=k, inertia=tried[-1].inertia, silhouette=tried[-1].silhouette
         )
@@ -70,11 +72,12 @@ def elbow(subject: Subject, chosen: Mapping[str, Any]) -> Found:
         Fact(title="Segments of this run", value=mine),
         Fact(title="Bend of the inertia", value=bend),
         Fact(title="Best silhouette at", value=best.k),
-        Fact(title="Silhouette there", value=_short(best.silhouette)),
+        Fact(title="Silhouette there", value=short(best.silhouette)),
     ]
     note = (
         f"The run's own pipeline, fitted again to {len(train.rows):,} training rows for each number; "
-        f"silhouettes are of {len(scored.rows):,} test rows."
+        f"silhouettes are of {len(scored.rows):,} test rows. Distances are measured in standardised inputs, "
+        "the same for every number, whatever scale the recipe finds for each."
     )
     return Found(panels=panels, facts=facts, sample=subject.told(len(train.rows), "train"), note=note)
 
@@ -115,10 +118,10 @@ def stability(subject: Subject, chosen: Mapping[str, Any]) -> Found:
     facts = [
         Fact(title="Segments of this run", value=mine),
         Fact(title="Most stable at", value=int(ks[best])),
-        Fact(title="Agreement there", value=_short(float(middle[best]))),
+        Fact(title="Agreement there", value=short(float(middle[best]))),
     ]
     if mine in ks:
-        facts.append(Fact(title="Agreement of this run's", value=_short(float(middle[list(ks).index(mine)]))))
+        facts.append(Fact(title="Agreement of this run's", value=short(float(middle[list(ks).index(mine)]))))
     note = "The run's own pipeline, fitted again to "
     return Found(panels=[panel], facts=facts, sample=subject.told(len(train.rows), "train"), note=note)
 
@@ -126,9 +129,9 @@ def stability(subject: Subject, chosen: Mapping[str, Any]) -> Found:
 def _numbers(subject: Subject, rows: int, most: int) -> list[int]:
     if PARAMETER not in subject.trainer.parameters:
         raise Unanswerable(f"the recipe {subject.model.recipe!r} has no parameter {PARAMETER!r} to vary")
-    if rows < 2 * LEAST_K:
+    if rows < LEAST_PER_SEGMENT * LEAST_K:
         raise Unanswerable(f"{rows} training rows are too few for {LEAST_K} segments")
-    return list(range(LEAST_K, min(most, rows // 2) + 1))
+    return list(range(LEAST_K, min(most, rows // LEAST_PER_SEGMENT) + 1))
 
 
 def inertia(points: Floats, segments: Floats) -> float:
@@ -151,7 +154,3 @@ def knee(x: Floats, y: Floats) -> int:
 def _curve(title: str, axis: Axis, unit: str, ks: Any, values: list[float], marks: list[Mark]) -> Panel:
     line = Lines(name=title, x=cells(ks), y=cells(values))
     return Panel(title=title, x=axis, y=Axis(title=unit), series=[line], marks=marks)
-
-
-def _short(value: float) -> float | None:
-    return float(f"{value:.4g}") if np.isfinite(value) else None

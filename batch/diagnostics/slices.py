@@ -87,7 +87,7 @@ def slices(one: Input, column: pd.Series[Any], bins: int) -> Slices:
     values = column.to_numpy(dtype=np.float64)
     if one.kind == "flag":
         texts = np.where(np.isnan(values), "unknown", np.where(values > 0, "yes", "no"))
-        return _by_value(one.name, pd.Series(texts), ("no", "yes"))
+        return _by_value(one.name, pd.Series(texts, dtype=str), ("no", "yes"))
     return _by_number(one, values, bins)
 
 

@@ -19,7 +19,7 @@ from core.diagnostics.shapes import Fact, Panel, Sample
 if TYPE_CHECKING:
     from batch.datasets import Dataset
     from batch.split import Split
-    from batch.trainers import Trainer
+    from batch.trainers.trainer import Trainer
     from models.registered.inputs import Input
     from models.registered.model import BatchModel
 
@@ -81,7 +81,8 @@ class Subject:
 
     def answers(self, name: Part = "test") -> Floats:
         """(n,): what the model answers to every row of a part; asked once."""
-        return self.once(("answers", name), lambda: self.model.answers(self.part(name).frame))
+        found: Floats = self.once(("answers", name), lambda: self.model.answers(self.part(name).frame))
+        return found
 
     def truth(self, name: Part = "test") -> Floats:
         """(n,): the label of every row of a part, 1.0 for the positive class; raises Unanswerable."""

@@ -36,9 +36,9 @@ DECLARED: tuple[Diagnostic, ...] = (
         tab=Tab.PERFORMANCE,
         title="Elbow",
         question="How many segments are worth having?",
-        reading="The run's pipeline is fitted again for each number. Inertia always falls; where it stops "
-        "falling fast is the bend. A silhouette that peaks at 2 prefers coarse groups and need not be "
-        "right: look at the stability as well.",
+        reading="The run's pipeline is fitted again for each number. Inertia falls with almost every "
+        "further segment; where it stops falling fast is the bend. A silhouette that peaks at 2 prefers "
+        "coarse groups and need not be right: look at the stability as well.",
         tasks=(Clustering,),
         cost=Cost.REFIT,
         parameters=(_MOST,),
