@@ -26,7 +26,7 @@ from core.connect.mlflow import Mlflow
 from core.declaration import Application
 from core.metrics import batch_metrics
 from core.registry import registry
-from core.runs import Evaluated, RunSummary, Tag, Window, grouped
+from core.runs import Evaluated, RunSummary, Span, Tag, grouped
 from core.settings import Settings
 from models.registered.model import BatchModel
 
@@ -42,28 +42,36 @@ class Candidate(NamedTuple):
 
 
 def evaluate(settings: Settings, request: Evaluate, progress: Progress) -> dict[str, Any]:
-    """Scores runs (champion and challenger where none are named) on one latest window; gives window and scores.
+    """Scores runs, by default champion and challenger, on one latest window; gives window and scores.
 
     Raises BadRequest, BadRun, BadData where too few rows are new to all of them, TrackingAway and Stopped.
     """
     application = _application(request)
-    mlflow = tracker(settings)
-    with reached(settings, "looking for the runs"):
-        wanted = request.run_ids or _by_alias(mlflow, application)
-    progress.stage(Stage.LOADING, 5)
-    candidates = [_candidate(settings, application, run_id, progress) for run_id in dict.fromkeys(wanted)]
-    dataset = latest(settings, application, request.rows, [one.info for one in candidates], progress)
-    progress.stage(Stage.EVALUATING, 50)
-    window = Window(
-        start=_time(dataset.times[0]), end=_time(dataset.times[-1]), rows=dataset.rows, tables=dataset.source.tables
-    )
-    found = {one.info.run_id: _scores(application, dataset, one.model, progress) for one in candidates}
-    progress.stage(Stage.LOGGING, 85)
-    with reached(settings, "logging the scores"):
-        for run_id, scores in found.items():
-            _keep(mlflow, run_id, Evaluated(window=window, scores=scores))
+    with tracker(settings) as mlflow:
+        with reached(settings, "looking for the runs"):
+            wanted = request.run_ids or _by_alias(mlflow, application)
+        progress.stage(Stage.LOADING, 5)
+        candidates = [_candidate(settings, application, run_id, progress) for run_id in dict.fromkeys(wanted)]
+        dataset = latest(settings, application, request.rows, [one.info for one in candidates], progress)
+        progress.stage(Stage.EVALUATING, 50)
+        found = {
+            one.info.run_id: _evaluated(dataset, _scores(application, dataset, one.model, progress))
+            for one in candidates
+        }
+        progress.stage(Stage.LOGGING, 85)
+        with reached(settings, "logging the scores"):
+            for run_id, evaluated in found.items():
+                _keep(mlflow, run_id, evaluated)
     progress.stage(Stage.DONE, 100)
-    return {"window": msgspec.to_builtins(window), "scores": found, "best": best(application, found)}
+    scores = {run_id: evaluated.scores for run_id, evaluated in found.items()}
+    window = Span(start=_time(dataset.times[0]), end=_time(dataset.times[-1]))
+    return {
+        "window": msgspec.to_builtins(window),
+        "rows": dataset.rows,
+        "tables": dataset.source.tables,
+        "scores": scores,
+        "best": best(application, scores),
+    }
 
 
 def latest(
@@ -78,12 +86,15 @@ def latest(
     try:
         dataset = load(settings, application, rows, progress, apart=False, since=after)
     except BadData as error:
-        raise BadData(f"no rows are newer than what run {last} was fitted on ({after:%Y-%m-%d %H:%M:%S}): {error}") from None
+        raise BadData(
+            f"no rows are newer than what run {last} was fitted on ({after:%Y-%m-%d %H:%M:%S}): {error}"
+        ) from None
     new = dataset.take(np.flatnonzero(dataset.times > _moment(after)))
     if new.rows < LEAST:
         raise BadData(
-            f"only {new.rows:,} {application.noun} whose label is known are newer than what run {last} was fitted "
-            f"on (up to {after:%Y-%m-%d %H:%M:%S} UTC), {LEAST} are needed: wait for more, or name older runs"
+            f"only {new.rows:,} {application.noun} whose label is known are newer than what run {last} was "
+            f"fitted on (up to {after:%Y-%m-%d %H:%M:%S} UTC), {LEAST} are needed: wait for more, or name "
+            "older runs"
         )
     return new
 
@@ -91,7 +102,9 @@ def latest(
 def best(application: Application, found: dict[str, dict[str, float | None]]) -> str | None:
     """The run with the best leading score of those compared; None where none has one."""
     leading = batch_metrics(application.task)[0]
-    known = {run_id: score for run_id, scores in found.items() if (score := scores.get(leading.id)) is not None}
+    known = {
+        run_id: score for run_id, scores in found.items() if (score := scores.get(leading.id)) is not None
+    }
     pick = max if leading.better == "higher" else min
     return pick(known, key=lambda run_id: known[run_id]) if known else None
 
@@ -132,6 +145,12 @@ def _keep(mlflow: Mlflow, run_id: str, evaluated: Evaluated) -> None:
     """The scores as metrics for people, and with their window as the one tag that is believed."""
     mlflow.log(run_id, now_ms(), 0, grouped("latest", evaluated.scores))
     mlflow.tag(run_id, {Tag.EVALUATED: msgspec.json.encode(evaluated).decode()})
+
+
+def _evaluated(dataset: Dataset, scores: dict[str, float | None]) -> Evaluated:
+    times = dataset.times
+    window = Span(start=_time(times[0]), end=_time(times[-1]))
+    return Evaluated(window=window, rows=dataset.rows, tables=dataset.source.tables, scores=scores)
 
 
 def _time(moment: np.datetime64) -> datetime:

@@ -8,16 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import warnings
+from collections.abc import Callable, Mapping
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from batch.datasets import Dataset
+from models.registered.estimators import ALLOWED
 
 if TYPE_CHECKING:
     from models.registered.model import BatchModel
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 EXAMPLE_ROWS = 5
 
@@ -26,6 +34,20 @@ DIGEST_BYTES = 16
 CONTEXT = "mlflow.data.context"
 
 
+def _quiet(call: Callable[P, T]) -> Callable[P, T]:
+    """Without MLflow's warnings: of its imports, of deprecated forms, of an environment not made by pip."""
+
+    @wraps(call)
+    def quiet(*args: P.args, **named: P.kwargs) -> T:
+        logging.getLogger("mlflow").setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return call(*args, **named)
+
+    return quiet
+
+
+@_quiet
 def save_native(model: BatchModel, example: pd.DataFrame, folder: Path, model_id: str, run_id: str) -> None:
     """Writes the estimator with signature and input example in the flavour of its own library.
 
@@ -50,22 +72,28 @@ def save_native(model: BatchModel, example: pd.DataFrame, folder: Path, model_id
         "input_example": rows,
         "pip_requirements": _requirements(model),
     }
+    _save(model, str(folder), shared)
+
+
+def _save(model: BatchModel, folder: str, shared: Mapping[str, Any]) -> None:
     if _is_catboost(model):
         import mlflow.catboost
 
-        mlflow.catboost.save_model(model.estimator, str(folder), **shared)
-    else:
-        import mlflow.sklearn
+        mlflow.catboost.save_model(model.estimator, folder, **shared)
+        return
+    import mlflow.sklearn
 
-        mlflow.sklearn.save_model(
-            model.estimator,
-            str(folder),
-            serialization_format=mlflow.sklearn.SERIALIZATION_FORMAT_SKOPS,
-            skops_trusted_types=_types(model),
-            **shared,
-        )
+    mlflow.sklearn.save_model(
+        model.estimator,
+        folder,
+        serialization_format=mlflow.sklearn.SERIALIZATION_FORMAT_SKOPS,
+        # Types beyond skops' own that the estimator may be made of: whoever loads it trusts them.
+        skops_trusted_types=sorted(ALLOWED),
+        **shared,
+    )
 
 
+@_quiet
 def dataset_input(name: str, part: Dataset) -> dict[str, Any]:
     """A part of a split as MLflow's REST API takes an input of a run."""
     from mlflow.data.delta_dataset_source import DeltaDatasetSource
@@ -73,7 +101,7 @@ def dataset_input(name: str, part: Dataset) -> dict[str, Any]:
 
     source = part.source
     events, version = next(iter(source.tables.items()))
-    described = MetaDataset(
+    described = MetaDataset(  # type: ignore[abstract]
         source=DeltaDatasetSource(path=f"{source.uri}/{events}", delta_table_version=version),
         name=f"{part.application.name}.{name}",
         digest=digest(part),
@@ -142,10 +170,3 @@ def _requirements(model: BatchModel) -> list[str]:
 
     names = ["catboost"] if _is_catboost(model) else ["scikit-learn", "skops"]
     return [f"{name}=={version(name)}" for name in [*names, "pandas", "numpy"]]
-
-
-def _types(model: BatchModel) -> list[str]:
-    """Types beyond skops' own that the estimator is made of: whoever loads it must trust them."""
-    from skops.io import dumps, get_untrusted_types
-
-    return list(get_untrusted_types(data=dumps(model.estimator)))

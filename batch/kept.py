@@ -17,15 +17,14 @@ SEED = 42
 
 def kept(made: Split) -> Split:
     """The split with no part longer than is kept; longer ones are sampled at random, in order of time."""
-    return replace(made, **{name: _sampled(part, MOST[name]) for name, part in made.parts.items()})
+    parts = {name: _sampled(part, MOST[name]) for name, part in made.parts.items()}
+    return replace(made, train=parts["train"], validation=parts["validation"], test=parts["test"])
 
 
 def told(made: Split) -> dict[str, str]:
     """For a person, which rows of each part are kept."""
     return {
-        name: "all"
-        if part.rows <= MOST[name]
-        else f"{MOST[name]:,} of {part.rows:,}, random, seed {SEED}"
+        name: "all" if part.rows <= MOST[name] else f"{MOST[name]:,} of {part.rows:,}, random, seed {SEED}"
         for name, part in made.parts.items()
     }
 

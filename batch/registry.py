@@ -1,4 +1,4 @@
-"""The last step of a training: a version of the application's registered model, and who it is from then on."""
+"""The last step of a training: a version of the application's registered model, and what it is for."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def register(
     a champion is only ever replaced by a comparison on the same rows. A run that has a version keeps it.
     """
     name = names.registered_model(application)
-    models.make(mlflow, name, f"Batch models of {application}: champion answers, challenger is the newest other")
+    models.make(
+        mlflow, name, f"Batch models of {application}: champion answers, challenger is the newest other"
+    )
     mine = models.versions(mlflow, name, run_id)
     if mine:
         version = mine[0].number

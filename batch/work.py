@@ -45,16 +45,20 @@ NICE = 5
 KILLED_FIRST = "500"
 """Out of 1000: what Linux ends when the machine runs out of memory."""
 
-Work = Callable[[Settings, Any, Progress], dict[str, Any]]
+Work = Callable[[Settings, Any, Progress, JobReport], dict[str, Any]]
 
 Kinds = Mapping[type[Any], Work]
 
 
-def _of(module: str, function: str) -> Work:
-    """A function of a module that is imported when it is needed: each kind needs other libraries."""
+def _of(module: str, function: str, **options: Callable[[JobReport], Any]) -> Work:
+    """A function of a module that is imported when it is needed: each kind needs other libraries.
 
-    def work(settings: Settings, request: Any, progress: Progress) -> dict[str, Any]:
-        found = getattr(import_module(module), function)(settings, request, progress)
+    options: what it is told of the job beside the request.
+    """
+
+    def work(settings: Settings, request: Any, progress: Progress, report: JobReport) -> dict[str, Any]:
+        told = {name: option(report) for name, option in options.items()}
+        found = getattr(import_module(module), function)(settings, request, progress, **told)
         return found if isinstance(found, dict) else summary(found)
 
     return work
@@ -66,7 +70,7 @@ def summary(found: Result) -> dict[str, Any]:
 
 
 KINDS: Kinds = {
-    Train: _of("batch.train", "train"),
+    Train: _of("batch.train", "train", job=lambda report: report.id),
     Evaluate: _of("batch.evaluate", "evaluate"),
     Diagnose: _of("batch.diagnose", "diagnose"),
     DriftReport: _of("batch.drift", "report"),
@@ -99,7 +103,7 @@ def run(settings: Settings, redis: Redis, job: str, kinds: Kinds = KINDS) -> Non
 def _perform(settings: Settings, report: JobReport, reporter: Reporter, kinds: Kinds) -> None:
     request: Request = jobs.request_of(report)
     log.info("job begins", request=report.request, attempt=report.attempt)
-    reporter.finish(kinds[type(request)](settings, request, reporter))
+    reporter.finish(kinds[type(request)](settings, request, reporter, report))
     log.info("job finished")
 
 

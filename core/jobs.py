@@ -9,6 +9,7 @@ process that lost its job can no longer write to it.
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterable
@@ -33,6 +34,8 @@ KEPT_LINES = 2_000
 
 MOST_JOBS = 200
 """Jobs of an application that are listed; older ones go."""
+
+JOB_ID = re.compile(r"[0-9a-f]{16}")
 
 ENDED = frozenset({JobState.FINISHED, JobState.FAILED, JobState.STOPPED})
 
@@ -113,7 +116,8 @@ def request_of(report: JobReport) -> Request:
 
 def read(redis: Redis, job: str) -> JobReport:
     """A job as it stands; raises NoJob."""
-    written, alive = _mget(redis, names.job_key(job), names.job_alive_key(job))
+    known = JOB_ID.fullmatch(job) is not None
+    written, alive = _mget(redis, names.job_key(job), names.job_alive_key(job)) if known else (None, None)
     if written is None:
         raise NoJob(f"no job {job!r}; jobs are told of for {KEPT_SECONDS // 86_400} days")
     return _as_it_stands(written, alive)
@@ -138,6 +142,12 @@ def latest(redis: Redis, applications: Iterable[str], most: int) -> list[JobRepo
     alive = _mget(redis, *map(names.job_alive_key, ids))
     pairs = zip(reports, alive, strict=True)
     return [_as_it_stands(written, mark) for written, mark in pairs if written is not None]
+
+
+def slots(redis: Redis) -> int:
+    """How many jobs the worker could do at the same time; 0 when none runs."""
+    found: Any = redis.get(names.batch_workers_key())
+    return int(found or 0)
 
 
 def lines(redis: Redis, job: str, after: str = "") -> tuple[list[JobLine], str]:

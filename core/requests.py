@@ -46,9 +46,8 @@ def _recipe(recipe: str, known: tuple[str, ...]) -> None:
 
 def _rows(rows: Rows, most: int) -> None:
     if rows.take in (Take.RANDOM, Take.RECENT) and rows.amount > most:
-        raise BadRequest(
-            "rows", f"rows: {rows.amount:.0f} are more than {most}, the most that a data set may hold"
-        )
+        text = f"amount {rows.amount:.0f}: a data set holds at most {most} rows (MILLRACE_BATCH__MOST_ROWS)"
+        raise BadRequest("rows.amount", text)
 
 
 def _run(field: str, run: str) -> None:

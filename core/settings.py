@@ -209,7 +209,9 @@ class Learners(Part):
 class Batch(Part):
     """Training on the history, and diagnostics."""
 
-    workers: int = Field(2, ge=1, le=16, description="Jobs that run at the same time")
+    workers: int = Field(
+        2, ge=1, le=16, description="Trainings that run at the same time; one diagnostic runs beside them"
+    )
     job_memory_mib: int = Field(3072, ge=512, description="Memory limit of one job")
     threads: int = Field(2, ge=1, description="Threads of one fit")
     job_minutes: float = Field(60, gt=0, description="Time limit of one job")

@@ -16,10 +16,10 @@ import httpx
 import msgspec
 import structlog
 
+from core.connect.mlflow import Mlflow
 from core.control import Place, Version
 from core.names import online_experiment
 from core.snapshots import Header
-from core.connect.mlflow import Mlflow
 from learners.versions import FOLDER, KEPT_PER_RUN, RUNS, TAG, described, in_runs, number_of, path_of
 
 log = structlog.get_logger("millrace.learner")

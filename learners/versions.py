@@ -17,11 +17,11 @@ import structlog
 from redis import Redis
 
 from core import names
+from core.connect.mlflow import Mlflow, Run
 from core.control import Place, Version
 from core.declaration import Application
 from core.snapshots import BadSnapshot, Header, unseal
 from learners.learner import Learner
-from core.connect.mlflow import Mlflow, Run
 from learners.start import Unfit, fitting
 
 log = structlog.get_logger("millrace.learner")

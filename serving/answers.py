@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from fastapi.responses import Response
 
+from core.batch import JobLine, JobReport
 from core.control import Place
 from core.records import (
     Answer,
@@ -346,3 +347,19 @@ class ScenarioAnswer(msgspec.Struct, frozen=True, kw_only=True):
     current: Scenario | None
     scenarios: list[ScenarioKind]
     log: list[Logged]
+
+
+class JobsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Jobs of the batch worker, newest first."""
+
+    jobs: list[JobReport]
+    slots: int
+    """How many the worker could do at the same time; 0: no worker runs, and jobs wait."""
+
+
+class JobLogAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Lines of a job's log, oldest first."""
+
+    lines: list[JobLine]
+    last: str
+    """Where they end: ask for what comes after it."""

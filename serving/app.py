@@ -13,6 +13,8 @@ from core.applications import APPLICATIONS
 from core.connect import redis, supervisor
 from core.settings import Settings, SettingsError
 from serving import docs, openapi, problems
+from serving.batch_models import BatchModels
+from serving.batch_predict import BatchPredictor
 from serving.collectors import FeatureCollector, UpkeepCollector
 from serving.learner_metrics import LearnerCollector
 from serving.live_models import LiveModels
@@ -21,7 +23,19 @@ from serving.middleware import Envelope, is_loopback
 from serving.predict import Predictor
 from serving.readings import Reading
 from serving.reports import Reports
-from serving.routes import control, diagnostics, health, incremental, monitoring, scenarios, sql, status
+from serving.routes import (
+    batch,
+    control,
+    diagnostics,
+    drift,
+    health,
+    incremental,
+    jobs,
+    monitoring,
+    scenarios,
+    sql,
+    status,
+)
 from serving.services import Services
 from serving.sql.job import TABLE, TABLES
 from serving.sql.workers import Workers
@@ -54,7 +68,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.sql_limiter = None
     problems.install(app)
     docs.install(app)
-    for module in (health, status, incremental, control, sql, monitoring, scenarios, diagnostics):
+    routes = (health, status, incremental, control, batch, jobs, diagnostics, drift, sql, monitoring, scenarios)
+    for module in routes:
         app.include_router(module.router)
     app.add_middleware(Envelope, meters=services.meters)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
@@ -68,6 +83,7 @@ def _services(settings: Settings) -> Services:
         name: {known: LakeTable(app, settings.lake_uri, table) for known, table in TABLES.items()}
         for name, app in APPLICATIONS.items()
     }
+    predictor, registered = Predictor(live, meters), BatchModels(settings, meters)
     store = redis.client(settings.redis.url, timeout_seconds=1.0, retries=1)
     reports = Reports(store, lambda: live.away)
     for collector in (FeatureCollector(reports), UpkeepCollector(reports), LearnerCollector(live, settings)):
@@ -78,7 +94,9 @@ def _services(settings: Settings) -> Services:
         redis=store,
         reports=reports,
         live=live,
-        predictor=Predictor(live, meters),
+        predictor=predictor,
+        batch_models=registered,
+        batch_predictor=BatchPredictor(predictor, registered, meters),
         tally=Tally(settings),
         tables=tables,
         lake={name: Reading(f"lake {name}", mine[TABLE].current) for name, mine in tables.items()},
@@ -101,11 +119,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 def _start(services: Services) -> None:
     services.workers.start()
     services.live.start()
+    services.batch_models.start()
     services.tally.start()
 
 
 def _stop(services: Services) -> None:
     services.workers.stop()
     services.live.stop()
+    services.batch_models.stop()
     services.tally.stop()
     services.redis.close()

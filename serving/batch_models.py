@@ -1,10 +1,10 @@
-"""The registered champion of every application, decoded and in memory, and a few other runs that were asked for.
+"""The registered champion of every application, decoded and in memory, and a few other runs.
 
     MLflow: aliases --(every few seconds; only where the version is another one)--> artifact
            -> signature -> decode -> swap
 
 One background thread does all of it, the import of CatBoost or scikit-learn with the first model included:
-a request only ever takes what is there, or waits for that thread. While MLflow is away the held models answer.
+a request takes what is there, or waits for that thread. While MLflow is away the held models answer.
 """
 
 from __future__ import annotations
@@ -103,7 +103,9 @@ class BatchModels:
         """Ends the background thread; it may take as long as one answer of MLflow."""
         self._stop.set()
         self._worker.shutdown(wait=False, cancel_futures=True)
-        self._thread.join(timeout=ANSWER_SECONDS)
+        if self._thread.is_alive():
+            self._thread.join(timeout=ANSWER_SECONDS)
+        self._mlflow.close()
 
     def standing(self, application: str) -> Standing:
         """What is known of an application; touches memory only."""
@@ -126,7 +128,7 @@ class BatchModels:
         return self._worker.submit(self.poll)
 
     def of_run(self, application: str, run_id: str) -> Held:
-        """The model of a run, decoded in the background thread where it is not held; blocks until it is there.
+        """The model of a run; where it is not held, this waits until the background thread has decoded it.
 
         Raises BadRun, and httpx.HTTPError where MLflow is away and the model is not held.
         """

@@ -68,7 +68,9 @@ class BatchPredictor:
         if self._models.away:
             return f"the champion of {name} is not known: MLflow is away ({self._models.away})"
         if standing.challenger:
-            better = f"version {standing.challenger.version} has not beaten the naive answer; promote one by hand"
+            better = (
+                f"version {standing.challenger.version} has not beaten the naive answer; promote one by hand"
+            )
             return f"{name} has no champion: {better}"
         return f"{name} has no registered model: train one first"
 

@@ -9,11 +9,13 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from core.applications import APPLICATIONS
-from core.batch import JobReport
+from core.batch import Diagnose, DriftReport, Evaluate, JobReport, Request, Train
 from core.diagnostics.shapes import Result
+from core.drift import DriftFound
 from core.scenarios import DEFAULT_MINUTES, KINDS
 from core.validation import request_type
 from serving import answers as shapes
+from serving.batch_answers import BatchAnswer, RunsAnswer
 from serving.diagnostic_answers import DiagnosticsAnswer
 from serving.problems import MEDIA_TYPE, ProblemBody
 
@@ -34,9 +36,14 @@ _ANSWERS = (
     shapes.DeadLettersAnswer,
     shapes.ReplayAnswer,
     shapes.ScenarioAnswer,
+    shapes.JobsAnswer,
+    shapes.JobLogAnswer,
+    JobReport,
+    DriftFound,
+    BatchAnswer,
+    RunsAnswer,
     DiagnosticsAnswer,
     Result,
-    JobReport,
     ProblemBody,
 )
 
@@ -49,6 +56,27 @@ PREDICT_BODY: dict[str, Any] = {
     },
 }
 """One alternative per application: its name, and its event without the label."""
+
+_EVENTS = [{"$ref": _REF.format(name=f"{name}_request")} for name in APPLICATIONS]
+
+BATCH_PREDICT_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["event"],
+                "additionalProperties": False,
+                "properties": {
+                    "event": {"oneOf": _EVENTS},
+                    "run_id": {"type": ["string", "null"]},
+                    "explain": {"type": "boolean", "default": False},
+                },
+            }
+        }
+    },
+}
+"""The event of the application that the path names, and whose model: the champion's, or that of a run."""
 
 SCENARIO_BODY: dict[str, Any] = {
     "required": True,
@@ -72,9 +100,25 @@ SCENARIO_BODY: dict[str, Any] = {
 """A scenario's name, how long it holds (`minutes` or `end`), and how strong it is."""
 
 
-def answers(good: type[msgspec.Struct], *problems: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route: its answer, and the problems it may give."""
-    found: dict[int | str, dict[str, Any]] = {200: _content(good, "application/json", "The answer")}
+JOB_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "oneOf": [
+                    {"$ref": _REF.format(name=f"{one.__name__}Job")}
+                    for one in (Train, Evaluate, Diagnose, DriftReport)
+                ]
+            }
+        }
+    },
+}
+"""A request of `core.batch` with its `kind`; the application stands in the path."""
+
+
+def answers(good: type[msgspec.Struct], *problems: int, status: int = 200) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route: its answer with its status, and the problems it may give."""
+    found: dict[int | str, dict[str, Any]] = {status: _content(good, "application/json", "The answer")}
     return found | {status: _content(ProblemBody, MEDIA_TYPE, "What is wrong") for status in problems}
 
 
@@ -93,7 +137,9 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 
 def _components() -> dict[str, Any]:
-    _, found = msgspec.json.schema_components(_ANSWERS, ref_template=_REF)
+    _, found = msgspec.json.schema_components((*_ANSWERS, Request), ref_template=_REF)
+    for one in (Train, Evaluate, Diagnose, DriftReport):
+        found[f"{one.__name__}Job"] = _without_application(found.pop(one.__name__))
     for name, application in APPLICATIONS.items():
         # Two applications may both have a "location" that is not the same: inner names get a prefix.
         inner_ref = _REF.format(name=f"{name}_{{name}}")
@@ -102,6 +148,12 @@ def _components() -> dict[str, Any]:
         found |= {f"{name}_{part}": schema for part, schema in parts.items()}
         found[f"{name}_predict"] = _predict_body(name)
     return found
+
+
+def _without_application(schema: dict[str, Any]) -> dict[str, Any]:
+    properties = {name: one for name, one in schema["properties"].items() if name != "application"}
+    required = [name for name in schema["required"] if name != "application"]
+    return schema | {"properties": properties, "required": required}
 
 
 def _predict_body(name: str) -> dict[str, Any]:

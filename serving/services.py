@@ -9,6 +9,8 @@ from fastapi import Depends, Request
 
 from core.connect.supervisor import PartState
 from core.settings import Settings
+from serving.batch_models import BatchModels
+from serving.batch_predict import BatchPredictor
 from serving.live_models import LiveModels
 from serving.meters import Meters
 from serving.predict import Predictor
@@ -31,6 +33,8 @@ class Services:
     redis: Redis
     live: LiveModels
     predictor: Predictor
+    batch_models: BatchModels
+    batch_predictor: BatchPredictor
     tally: Tally
     reports: Reports
     tables: dict[str, dict[str, LakeTable]]

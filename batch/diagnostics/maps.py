@@ -1,8 +1,12 @@
-"""Maps of many dimensions that keep neighbours together: t-SNE and UMAP."""
+"""Maps of many dimensions that keep neighbours together: t-SNE and UMAP.
+
+rows -> (n, m) of one scale -> (n, 2)
+"""
 
 from __future__ import annotations
 
 import warnings
+from types import ModuleType
 from typing import Literal
 
 import numpy as np
@@ -48,8 +52,17 @@ def _umap(values: Floats, near: int, seed: int, metric: str) -> Floats:
     with warnings.catch_warnings():
         # It says that a seed leaves it one thread, and that equal rows have no direction: both are known.
         warnings.simplefilter("ignore")
-        from umap import UMAP
+        import umap
 
-        kind = UMAP(n_neighbors=max(2, near), metric=metric, random_state=seed, n_jobs=1, n_epochs=200)
+        _keep_compiled(umap.umap_, umap.layouts, umap.utils, umap.distances)
+        kind = umap.UMAP(n_neighbors=max(2, near), metric=metric, random_state=seed, n_jobs=1, n_epochs=200)
         made: Floats = kind.fit_transform(values)
     return made
+
+
+def _keep_compiled(*modules: ModuleType) -> None:
+    """Lets numba keep what it compiles of these modules on disk: half a minute once, not once per process."""
+    for module in modules:
+        for member in vars(module).values():
+            if hasattr(member, "enable_caching"):
+                member.enable_caching()

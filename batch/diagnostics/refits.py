@@ -186,14 +186,11 @@ def folds(known_at: Any, times: Any, count: int) -> list[tuple[Indices, Indices]
     return made
 
 
-def told(subject: Subject, fitted: int, scored: int, split: str = "validation") -> Sample:
-    """What a curve was computed from."""
-    how = f"scored on {scored:,} {split} rows; fitted on at most {fitted:,} train rows, the newest"
-    return Sample(rows=fitted + scored, available=_available(subject), split="train, validation", how=how)
-
-
-def _available(subject: Subject) -> int:
-    return subject.split.train.rows + subject.split.validation.rows
+def told(subject: Subject, fitted: int, scored: int) -> Sample:
+    """What a curve was computed from, whose pipelines are scored on validation rows."""
+    how = f"scored on {scored:,} validation rows; fitted on at most {fitted:,} train rows, the newest"
+    available = subject.split.train.rows + subject.split.validation.rows
+    return Sample(rows=fitted + scored, available=available, split="train, validation", how=how)
 
 
 def best(values: Floats, score: Score) -> int | None:

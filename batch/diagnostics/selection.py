@@ -28,7 +28,7 @@ from batch.diagnostics.refits import (
     train_rows,
 )
 from batch.diagnostics.subject import Computation, Floats, Found, Subject, Unanswerable
-from core.diagnostics.shapes import Axis, Bars, Fact, Mark, Panel
+from core.diagnostics.shapes import Axis, Bars, Fact, Mark, Panel, Sample
 
 if TYPE_CHECKING:
     from batch.datasets import Dataset
@@ -41,7 +41,8 @@ STEPS = 5
 """Values of a validation curve."""
 
 AUTOMATIC = "automatic"
-NOT_TRIED = frozenset({"seed"})
+NOT_TRIED = frozenset({"seed", "target", "fewest", "most"})
+"""Not hyperparameters of a pipeline that is fitted again: chance, and what a first fit searches for."""
 
 
 def cross_validation(subject: Subject, chosen: Mapping[str, Any]) -> Found:
@@ -59,9 +60,14 @@ def cross_validation(subject: Subject, chosen: Mapping[str, Any]) -> Found:
     return Found(
         panels=_fold_panels(subject, rows, cuts, made),
         facts=_fold_facts(subject, made),
-        sample=told(subject, rows.rows, sum(len(block) for _, block in cuts), "train"),
+        sample=_train_only(subject, rows, sum(len(block) for _, block in cuts)),
         note=said(len(cuts), "Folds follow time: a fold is fitted to what was known before its rows.", made),
     )
+
+
+def _train_only(subject: Subject, rows: Dataset, scored: int) -> Sample:
+    how = f"the newest train rows, {scored:,} of them scored by a pipeline that had not seen them"
+    return Sample(rows=rows.rows, available=subject.split.train.rows, split="train", how=how)
 
 
 def _fold_panels(subject: Subject, rows: Dataset, cuts: Sequence[Any], made: Floats) -> list[Panel]:
@@ -158,7 +164,7 @@ def tried(one: Parameter, own: Any) -> list[Any]:
     """
     if one.choices:
         return list(one.choices)
-    low, high = one.tuned or (max(one.low, own / 4), min(one.high, own * 4))
+    low, high = one.tuned or (max(one.low, own / 4, float(one.integer)), min(one.high, own * 4))
     spread = np.geomspace if (one.log or one.tuned is None) and low > 0 else np.linspace
     found = {_typed(one, value) for value in spread(low, high, STEPS - 1)} | {_typed(one, own)}
     return sorted(found)

@@ -10,9 +10,10 @@ them for verbs ("running belt").
 from __future__ import annotations
 
 import re
+import warnings
 from collections import Counter
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Callable, Iterable
+from functools import cache, lru_cache
 
 MEASURED = "91 % of the words of 91 search queries that were labelled by hand"
 """How often it is right; a test measures it."""
@@ -47,6 +48,18 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
+@cache
+def _tagger() -> Callable[..., list[tuple[str, str]]]:
+    with warnings.catch_warnings():
+        # The package leaves the files of its lexicon to be closed by the garbage collector.
+        warnings.simplefilter("ignore", ResourceWarning)
+        from textblob.en import tag
+
+        tag("word", tokenize=False)
+    loaded: Callable[..., list[tuple[str, str]]] = tag
+    return loaded
+
+
 @lru_cache(maxsize=20_000)
 def parts(text: str) -> tuple[tuple[str, str], ...]:
     """Each word of a text with its part of speech.
@@ -54,12 +67,10 @@ def parts(text: str) -> tuple[tuple[str, str], ...]:
     >>> parts("cheap razor")
     (('cheap', 'adjective'), ('razor', 'noun'))
     """
-    from textblob.en import tag
-
     found = words(text)
     if not found:
         return ()
-    tags = tag(" ".join(found), tokenize=False)
+    tags = _tagger()(" ".join(found), tokenize=False)
     return tuple((word, KINDS.get(mark[:2], OTHER)) for word, (_, mark) in zip(found, tags, strict=True))
 
 

@@ -163,7 +163,7 @@ _TOGETHER = (
                 kind="choice",
                 default="t-SNE",
                 values=("t-SNE", "UMAP"),
-                help="UMAP takes up to half a minute the first time, while it is compiled",
+                help="UMAP takes half a minute the first time on a machine, while it is compiled",
             ),
             Parameter(
                 name="neighbours",
@@ -174,7 +174,7 @@ _TOGETHER = (
                 high=100,
                 help="How many rows count as near; t-SNE calls it the perplexity",
             ),
-            Parameter(name="rows", title="Rows", kind="integer", default=800, low=100, high=1500),
+            Parameter(name="rows", title="Rows", kind="integer", default=700, low=100, high=1500),
         ),
         covers=("Manifold", "t-SNE", "UMAP", "manifold visualisation"),
         link=_MAPS,

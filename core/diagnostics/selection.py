@@ -11,10 +11,11 @@ HYPERPARAMETERS = (
     "learning_rate",
     "l2_leaf_reg",
     "class_weights",
-    "target",
     "leaves",
     "l2",
     "least_in_leaf",
+    "segments",
+    "restarts",
 )
 """Of all recipes; a test keeps it in step with them. "automatic": the first one that a tuning would try."""
 

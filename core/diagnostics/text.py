@@ -47,7 +47,7 @@ DECLARED: tuple[Diagnostic, ...] = (
                 kind="choice",
                 default="t-SNE",
                 values=("t-SNE", "UMAP"),
-                help="UMAP takes up to half a minute the first time, while it is compiled",
+                help="UMAP takes half a minute the first time on a machine, while it is compiled",
             ),
             Parameter(name="neighbours", title="Neighbours", kind="integer", default=30, low=5, high=100),
             Parameter(name="texts", title="Texts", kind="integer", default=600, low=50, high=1500),

@@ -19,6 +19,7 @@ def programs(settings: Settings) -> list[Program]:
         *(learner(name) for name in APPLICATIONS),
         upkeep(),
         latest_features(),
+        batch(settings),
         serving(settings),
         dashboard(settings),
         *(producer(name) for name in APPLICATIONS),
@@ -46,6 +47,14 @@ def upkeep() -> Program:
 def latest_features() -> Program:
     """Keeps the latest features of every entity in Redis."""
     return Program("latest-features", [str(APP_PYTHON), "-m", "serving.features"])
+
+
+def batch(settings: Settings) -> Program:
+    """The batch worker. Threads that libraries start by themselves are as few as those of a fit."""
+    threads = str(settings.batch.threads)
+    env = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+    env[compiled.SETTING] = str(compiled.cache())
+    return Program("batch", [str(APP_PYTHON), "-m", "batch", "worker"], env=env)
 
 
 def serving(settings: Settings) -> Program:

@@ -11,7 +11,7 @@ from functools import partial
 import httpx
 import msgspec
 
-from core import names
+from core import jobs, names
 from core.applications import APPLICATIONS
 from core.connect import kafka
 from core.connect import redis as redis_connect
@@ -85,6 +85,17 @@ def ui(settings: Settings) -> str:
     return _http(f"http://{settings.ui.host}:{settings.ui.port}/_stcore/health")
 
 
+def batch(settings: Settings) -> str:
+    """Its worker says that it runs."""
+    from redis.exceptions import RedisError
+
+    try:
+        working = jobs.slots(redis_connect.client(settings.redis.url))
+    except RedisError as error:
+        return f"Redis: {error}"
+    return "" if working else "its worker has not said yet that it runs"
+
+
 def learner(settings: Settings, application: str) -> str:
     """Its report says LIVE, and is young."""
     from redis.exceptions import RedisError
@@ -127,6 +138,7 @@ CHECKS: dict[str, Check] = {
     "taskmanager": taskmanager,
     "mlflow": mlflow,
     "flink-jobs": flink_jobs,
+    "batch": batch,
     "serving": serving,
     "ui": ui,
     **{f"learner-{name}": partial(learner, application=name) for name in APPLICATIONS},

@@ -107,8 +107,8 @@ def _start_the_rest(
     began = time.time()
     _wait(settings, steps, [*learners, "serving"], began)
     _wait_scored(settings, steps, began)
-    supervise.start(settings, "mlflow", "upkeep")
-    _wait(settings, steps, ["ui", "mlflow"], began)
+    supervise.start(settings, "mlflow", "upkeep", "batch")
+    _wait(settings, steps, ["ui", "mlflow", "batch"], began)
 
 
 def _finish_compiling(steps: Steps, compiling: Compiling, began: float) -> None:

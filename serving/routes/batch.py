@@ -37,7 +37,7 @@ STATUS: dict[type[BadRun], HTTPStatus] = {
     NoModel: HTTPStatus.CONFLICT,
     NotComparable: HTTPStatus.CONFLICT,
 }
-"""What a run lacks as a status; an artifact that can't be used is the fault of what lies behind the API: 502."""
+"""What is wrong with a run, as a status; an artifact that can't be used is no fault of the request: 502."""
 
 
 class ChampionRequest(BaseModel):

@@ -9,7 +9,7 @@ from typing import Any
 
 from batch.progress import Progress
 from batch.work import main
-from core.batch import Diagnose, Stage, Train
+from core.batch import Diagnose, JobReport, Stage, Train
 from core.settings import Settings
 
 
@@ -20,7 +20,7 @@ class Refused(ValueError):
 Refused.__module__ = "batch.toys"
 
 
-def toy(settings: Settings, request: Any, progress: Progress) -> dict[str, Any]:
+def toy(settings: Settings, request: Any, progress: Progress, report: JobReport) -> dict[str, Any]:
     asked = request.parameters
     progress.stage(Stage.FITTING, 10)
     progress.line(f"pid {os.getpid()}", pid=os.getpid())
