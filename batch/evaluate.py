@@ -26,7 +26,7 @@ from core.connect.mlflow import Mlflow
 from core.declaration import Application
 from core.metrics import batch_metrics
 from core.registry import registry
-from core.runs import Evaluated, RunSummary, Tag, Window, grouped
+from core.runs import Evaluated, RunSummary, Span, Tag, grouped
 from core.settings import Settings
 from models.registered.model import BatchModel
 
@@ -54,14 +54,24 @@ def evaluate(settings: Settings, request: Evaluate, progress: Progress) -> dict[
         candidates = [_candidate(settings, application, run_id, progress) for run_id in dict.fromkeys(wanted)]
         dataset = latest(settings, application, request.rows, [one.info for one in candidates], progress)
         progress.stage(Stage.EVALUATING, 50)
-        window = _window(dataset)
-        found = {one.info.run_id: _scores(application, dataset, one.model, progress) for one in candidates}
+        found = {
+            one.info.run_id: _evaluated(dataset, _scores(application, dataset, one.model, progress))
+            for one in candidates
+        }
         progress.stage(Stage.LOGGING, 85)
         with reached(settings, "logging the scores"):
-            for run_id, scores in found.items():
-                _keep(mlflow, run_id, Evaluated(window=window, scores=scores))
+            for run_id, evaluated in found.items():
+                _keep(mlflow, run_id, evaluated)
     progress.stage(Stage.DONE, 100)
-    return {"window": msgspec.to_builtins(window), "scores": found, "best": best(application, found)}
+    scores = {run_id: evaluated.scores for run_id, evaluated in found.items()}
+    window = Span(start=_time(dataset.times[0]), end=_time(dataset.times[-1]))
+    return {
+        "window": msgspec.to_builtins(window),
+        "rows": dataset.rows,
+        "tables": dataset.source.tables,
+        "scores": scores,
+        "best": best(application, scores),
+    }
 
 
 def latest(
@@ -137,11 +147,10 @@ def _keep(mlflow: Mlflow, run_id: str, evaluated: Evaluated) -> None:
     mlflow.tag(run_id, {Tag.EVALUATED: msgspec.json.encode(evaluated).decode()})
 
 
-def _window(dataset: Dataset) -> Window:
+def _evaluated(dataset: Dataset, scores: dict[str, float | None]) -> Evaluated:
     times = dataset.times
-    return Window(
-        start=_time(times[0]), end=_time(times[-1]), rows=dataset.rows, tables=dataset.source.tables
-    )
+    window = Span(start=_time(times[0]), end=_time(times[-1]))
+    return Evaluated(window=window, rows=dataset.rows, tables=dataset.source.tables, scores=scores)
 
 
 def _time(moment: np.datetime64) -> datetime:
