@@ -61,17 +61,25 @@ START_SECONDS = 30.0
 """What a diagnostic gets beside its own time limit: imports, the run's model and rows."""
 
 
+_UNREADABLE = (DeserializationError, ValueError, TypeError, LookupError, AttributeError, AssertionError)
+"""What rq raises over a hash that is not a job's."""
+
+
 class GuardedJob(Job):
     """rq's job without all that would make a worker call, fetch or enqueue what stands in Redis."""
 
     @classmethod
     def fetch(cls, id: str, connection: Redis | None = None, serializer: Any = None) -> Self:  # noqa: A002
-        """As rq's; a job that can't be read does not exist. Raises NoSuchJobError."""
+        """As rq's; one that `core.jobs.submit` has not made does not exist. Raises NoSuchJobError."""
         try:
             job: Self = super().fetch(id, connection, serializer)  # type: ignore[assignment]
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
-            log.warning("an unreadable job is passed over", job=id, error=str(error))
-            raise NoSuchJobError(str(error)) from None
+            said = (job.func_name, job.instance, job.args, job.kwargs)
+        except _UNREADABLE as error:
+            log.warning("an unreadable job is refused", job=id, error=f"{type(error).__name__}: {error}")
+            raise NoSuchJobError(id) from None
+        if said != (jobs.FUNCTION, None, [job.id], {}):
+            log.warning("a job that core.jobs has not made is refused", job=id)
+            raise NoSuchJobError(id)
         return job
 
     def restore(self, raw_data: Any) -> Any:
@@ -81,15 +89,6 @@ class GuardedJob(Job):
         self.webhooks = []
         self._dependency_ids = []
         self.group_id = self.repeats_left = self.rate_limit_key = None
-
-    @property
-    def fits(self) -> bool:
-        """Whether it is what `core.jobs.submit` makes."""
-        try:
-            said = (self.func_name, self.instance, self.args, self.kwargs)
-        except DeserializationError:
-            return False
-        return said == (jobs.FUNCTION, None, [self.id], {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +199,7 @@ class Slot(Worker):
         self.set_state(WorkerStatus.IDLE)
 
     def _begun(self, job: Job) -> JobReport | None:
-        """The report of a job that now runs; None when it is not to be done: refused, stopped, unknown."""
-        if not (isinstance(job, GuardedJob) and job.fits):
-            log.warning("a job that core.jobs has not made is refused", job=job.id)
-            return None
+        """The report of a job that now runs; None when it is not to be done: stopped, or too long ago."""
         self.connection.set(names.job_alive_key(job.id), self.name, ex=LOST_SECONDS)
 
         def running(now: JobReport) -> JobReport | None:
