@@ -207,7 +207,8 @@ class Slot(Worker):
         self.connection.set(names.job_alive_key(job.id), self.name, ex=LOST_SECONDS)
 
         def running(now: JobReport) -> JobReport | None:
-            begun = jobs.replaced(now, state=JobState.RUNNING, started=datetime.now(UTC))
+            started = datetime.now(UTC)
+            begun = jobs.replaced(now, state=JobState.RUNNING, stage=Stage.LOADING, started=started)
             return begun if now.state is JobState.QUEUED else None
 
         return jobs.change(self.connection, job.id, running)

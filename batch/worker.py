@@ -68,7 +68,7 @@ def _slot(settings: Settings, queue: str, command: list[str]) -> None:
     parent = os.getppid()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, signal.SIG_DFL)
-    logging.getLogger("rq").setLevel(logging.WARNING)  # it tells of every sweep
+    logging.getLogger("rq.worker").setLevel(logging.WARNING)  # it tells of every sweep
     told = False
     with redis_connect.client(settings.redis.url) as redis:
         while os.getppid() == parent:

@@ -12,8 +12,9 @@ from batch.trainers.catboost import CatBoost
 from batch.trainers.gaussian_mixture import GaussianMixture
 from batch.trainers.hist_gradient_boosting import HistGradientBoosting
 from batch.trainers.kmeans import KMeans
-from batch.trainers.trainer import BadParameter, Parameter, Trainer
+from batch.trainers.trainer import Trainer
 from core.declaration import Application
+from core.recipes import BadParameter, Parameter
 
 __all__ = ["RECIPES", "BadParameter", "Parameter", "Trainer", "recipe"]
 

@@ -18,23 +18,14 @@ from batch.trainers.search import best, search
 from batch.trainers.segments import as_before, by_size, described, reorder
 from batch.trainers.space import preprocessing, sharpened, transformed
 from batch.trainers.threads import limited
-from batch.trainers.trainer import SEEDED, BadParameter, Parameter, about, merged, named, teachable
+from batch.trainers.trainer import about, merged, teachable
 from core.batch import Stage
 from core.declaration import Clustering
+from core.recipes import SEARCHED, BadParameter, Parameter
 from models.registered.model import BatchModel
 
 LEAST_PER_SEGMENT = 5
 """Entities to train on, for each segment that is asked for."""
-
-SEARCHED = named(
-    Parameter(
-        name="segments", default=0, low=0, high=50, help="How many; 0: search for the number that is stable"
-    ),
-    Parameter(name="fewest", default=2, low=2, high=50, help="Where the search begins"),
-    Parameter(name="most", default=10, low=2, high=50, help="Where the search ends"),
-    Parameter(name="restarts", default=10, low=1, high=100, help="Starts, of which the best one is kept"),
-    SEEDED,
-)
 
 
 class Clusterer:

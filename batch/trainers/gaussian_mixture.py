@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from batch.trainers.clustering import Clusterer
+from core.recipes import GAUSSIAN_MIXTURE
 
 FLOOR = 0.05
 """Added to every variance: an input that never varies within a segment must not decide alone."""
@@ -14,8 +15,8 @@ FLOOR = 0.05
 class GaussianMixture(Clusterer):
     """A mixture of Gaussians without correlations, by expectation maximisation from k-means starts."""
 
-    name: ClassVar[str] = "gaussian_mixture"
-    title: ClassVar[str] = "Gaussian mixture"
+    name: ClassVar[str] = GAUSSIAN_MIXTURE.name
+    title: ClassVar[str] = GAUSSIAN_MIXTURE.title
 
     def algorithm(self, k: int, held: Mapping[str, Any]) -> Any:
         """The estimator, unfitted."""

@@ -7,13 +7,14 @@ from typing import Any, ClassVar
 
 from batch.trainers.clustering import Clusterer
 from batch.trainers.space import kmeans
+from core.recipes import KMEANS
 
 
 class KMeans(Clusterer):
     """Lloyd's algorithm, from the best of several k-means++ starts."""
 
-    name: ClassVar[str] = "kmeans"
-    title: ClassVar[str] = "K-means"
+    name: ClassVar[str] = KMEANS.name
+    title: ClassVar[str] = KMEANS.title
 
     def algorithm(self, k: int, held: Mapping[str, Any]) -> Any:
         """The estimator, unfitted."""

@@ -117,7 +117,7 @@ def test_recent_rows_need_only_the_newest_files(
                 file.unlink()
     again = loaded(settings, application, Rows(amount=500))
     pd.testing.assert_frame_equal(again.frame, whole.frame)
-    with pytest.raises(Exception, match="No files|not open|No such file"):
+    with pytest.raises(Exception, match=r"No files|not open|No such file"):
         loaded(settings, application)
 
 
@@ -187,7 +187,7 @@ def test_what_is_wrong_is_named(lake: Settings, tmp_path: Path) -> None:
     for rows in (ALL, Rows(amount=1001), Rows(take=Take.PERCENT, amount=50)):
         with pytest.raises(BadData, match=r"holds at most 1,000 \(MILLRACE_BATCH__MOST_ROWS\)"):
             loaded(small, application, rows)
-    with pytest.raises(BadData, match="no rows.* from 2031"):
+    with pytest.raises(BadData, match=r"no rows.* from 2031"):
         loaded(lake, application, since=datetime(2031, 1, 1, tzinfo=UTC))
 
 

@@ -68,7 +68,7 @@ def test_a_session_is_its_last_windows_and_the_mean_of_all_else(lake: Settings, 
 
 @named
 def test_the_inputs_tell_the_hidden_groups_apart(lake: Settings, name: str) -> None:
-    """Customers with some three visits; batch/README figures come from longer histories."""
+    """After one or two visits each; figures of longer histories are in docs/batch.md."""
     application = APPLICATIONS[name]
     task: Any = application.task
     events, truths = stream(name, EVENTS, GAP_S)

@@ -29,6 +29,12 @@ TALL_ROW: Final = 76
 
 TALLEST: Final = 1_100
 
+PHONE: Final = 400
+"""Pixels of a figure on a phone, at most."""
+
+PHONE_COLUMNS: Final = 5
+"""As many columns of cells keep their texts there."""
+
 SHARP_MOST: Final = 8_000
 """Marks that a browser still draws as shapes (SVG) at ease; more of them go to a canvas."""
 
@@ -60,6 +66,7 @@ def option(panel: Panel) -> Option:
         yAxis=y_axes,
         series=series,
         **({"visualMap": cells} if cells else {}),
+        **_phone(panel, up),
     )
 
 
@@ -136,6 +143,16 @@ def _legend(series: list[Option]) -> Option:
         "padding": [3, 0],
         "textStyle": {"fontSize": look.SMALL, "width": 190, "overflow": "truncate"},
     }
+
+
+def _phone(panel: Panel, up: Direction) -> Option:
+    """What a narrow figure does without: long names, and texts in cells that no longer hold them."""
+    small: Option = {}
+    if up.category:
+        small["yAxis"] = [{"axisLabel": {"width": 84}}]
+    if any(len(row) > PHONE_COLUMNS for one in panel.series if isinstance(one, Heat) for row in one.text):
+        small["series"] = [{"id": heat.ID, "label": {"show": False}}]
+    return {"media": [{"query": {"maxWidth": PHONE}, "option": small}]} if small else {}
 
 
 def _tooltip(panel: Panel, across: Direction, up: Direction) -> Option:

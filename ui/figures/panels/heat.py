@@ -11,6 +11,8 @@ from ui.figures import look
 from ui.figures.look import Option
 from ui.figures.panels.axes import Direction, number
 
+ID: Final = "cells"
+
 TEXT_COLUMNS: Final = {False: 12, True: 26}
 """As many columns leave room for texts, in half the width of a screen and in all of it."""
 
@@ -43,6 +45,7 @@ def series(one: Heat, across: Direction, up: Direction, wide: bool) -> list[Opti
     ]
     cells: Option = {
         "type": "heatmap",
+        "id": ID,
         "name": one.name,
         "data": data,
         "label": look.CENTRE

@@ -37,6 +37,9 @@ def option(panel: Panel, groups: Sequence[Parallel]) -> Option:
                 "splitLine": {"show": False},
             },
         },
+        media=[
+            {"query": {"maxWidth": 400}, "option": {"parallelAxis": [_tilted(n) for n in range(len(axes))]}}
+        ],
         parallelAxis=[_axis(n, one) for n, one in enumerate(axes)],
         series=[
             {
@@ -57,6 +60,11 @@ def option(panel: Panel, groups: Sequence[Parallel]) -> Option:
 
 def _axis(n: int, one: Direction) -> Option:
     return {"dim": n, **_trimmed(one.option(upright=False))}
+
+
+def _tilted(n: int) -> Option:
+    """On a phone the axes stand too close for their names to lie side by side: every other one stays."""
+    return {"dim": n, "nameTextStyle": {"opacity": 1 - n % 2}, "nameTruncate": {"maxWidth": 90}}
 
 
 def _trimmed(axis: Option) -> Option:
