@@ -157,7 +157,7 @@ def test_the_best_is_the_best_of_the_latest_window(trained: Trained, mlflow: Mlf
 
 
 def test_a_later_training_is_challenger_until_it_is_compared(trained: Trained, mlflow: Mlflow) -> None:
-    result = train(trained.settings, request(NAME, 800), Silent())
+    result = train(trained.settings, request(NAME, 1200), Silent())
     try:
         now = registry(mlflow, NAME)
         assert now.run_of(Alias.CHAMPION) == trained.run(NAME)
