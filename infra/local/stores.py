@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 from core.settings import Settings
 from infra.local.program import APP_PYTHON, Program
 
-
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 """For every process that imports MLflow: it asks nothing of the internet."""
 
