@@ -162,7 +162,8 @@ def _clustering(
     several = 1 < used < len(points)
     centres = np.stack([points[segments == one].mean(axis=0) for one in np.unique(segments)])
     place = np.unique(segments, return_inverse=True)[1]
-    late = dataset.times >= dataset.times.max() - (np.ptp(dataset.times) * LATE)
+    moments = dataset.times.astype(np.int64)
+    late = moments >= moments.max() - LATE * np.ptp(moments)
     return {
         "silhouette": silhouette(points, segments, SEED),
         "stability": _stability(dataset, segments, model) if stability else None,

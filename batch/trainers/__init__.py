@@ -24,7 +24,7 @@ RECIPES: Final[Mapping[str, Trainer]] = {
 
 
 def recipe(application: Application, name: str) -> Trainer:
-    """The recipe of this name; raises ValueError where the application does not declare it or can't use it."""
+    """The recipe of this name; raises ValueError where the application does not declare or can't use it."""
     if name not in application.batch:
         declared = ", ".join(application.batch) or "none"
         raise ValueError(f"{application.name} has no batch recipe {name!r}; it declares {declared}")

@@ -15,7 +15,7 @@ import pandas as pd
 from batch.datasets import Dataset
 from batch.progress import Progress, Stopped
 from batch.split import Split
-from batch.trainers.supervised import chosen_form, finished, target
+from batch.trainers.supervised import chosen_form, finished, target, truth
 from batch.trainers.trainer import about, categories, merged, teachable
 from core.batch import Stage
 from core.declaration import Classification, Regression
@@ -131,7 +131,7 @@ def _pool(dataset: Dataset, form: Target | None) -> Any:
     frame: pd.DataFrame = dataset.frame
     return Pool(
         frame,
-        dataset.target if form is None else form.taught(dataset.target, frame),
+        truth(dataset) if form is None else form.taught(truth(dataset), frame),
         cat_features=categories(dataset.application),
         weight=None if form is None else form.weights(frame),
     )

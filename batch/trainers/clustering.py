@@ -1,6 +1,6 @@
 """What clusterers share: the search for the number of segments, the space, the segments' numbers.
 
-train -> space -> how many segments -> sharper space -> clusterer -> numbers by size -> BatchModel
+train -> space -> how many segments -> clusterer -> numbers by size -> BatchModel
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from batch.progress import Progress
 from batch.split import Split
 from batch.trainers.search import best, search
 from batch.trainers.segments import as_before, by_size, described, reorder
-from batch.trainers.space import preprocessing, sharpened, transformed
+from batch.trainers.space import Points, preprocessing, transformed
 from batch.trainers.threads import limited
 from batch.trainers.trainer import about, merged, teachable
 from core.batch import Stage
@@ -36,8 +36,8 @@ class Clusterer:
     tasks: ClassVar[tuple[type, ...]] = (Clustering,)
     parameters: ClassVar[Mapping[str, Parameter]] = SEARCHED
 
-    def algorithm(self, k: int, held: Mapping[str, Any]) -> Any:
-        """The scikit-learn estimator for k segments, unfitted."""
+    def steps(self, points: Points, held: Mapping[str, Any]) -> list[tuple[str, Any]]:
+        """The fitted last steps of a pipeline; the very last one tells segments. points: (n, inputs)."""
         raise NotImplementedError
 
     def fit(
@@ -47,6 +47,8 @@ class Clusterer:
         held = merged(self, parameters)
         if held["fewest"] > held["most"]:
             raise BadParameter(f"fewest {held['fewest']} is above most {held['most']}")
+        if held["segments"] == 1:
+            raise BadParameter("segments 1: it is 0, for a search, or at least 2")
         train = split.train
         teachable(train, train.application.task)
         with limited(threads, train.rows):
@@ -82,17 +84,13 @@ class Clusterer:
     ) -> BatchModel:
         from sklearn.pipeline import Pipeline
 
-        k = held["segments"]
-        steps = sharpened(steps, rows.frame, k, held["seed"])
-        points = transformed(steps, rows.frame)
-        fitted = self.algorithm(k, held).fit(points)
-        pipeline = Pipeline([*steps, ("segments", fitted)])
+        pipeline = Pipeline([*steps, *self.steps(transformed(steps, rows.frame), held)])
         made = BatchModel(**about(rows.application, self.name, held), estimator=pipeline)
         return numbered(made, rows, before)
 
 
 def numbered(model: BatchModel, rows: Dataset, before: BatchModel | None) -> BatchModel:
-    """The model with its segments described, and numbered as another model's, or by size where there is none."""
+    """The model with its segments described, and numbered as another model's, or by size."""
     fitted = model.estimator[-1]
     k = int(model.parameters["segments"])
     labels = model.answers(rows.frame).astype(np.int64)

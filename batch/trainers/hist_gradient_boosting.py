@@ -15,7 +15,7 @@ import numpy as np
 from batch.datasets import Dataset
 from batch.progress import Progress
 from batch.split import Split
-from batch.trainers.supervised import chosen_form, finished, target
+from batch.trainers.supervised import chosen_form, finished, target, truth
 from batch.trainers.threads import limited
 from batch.trainers.trainer import about, categories, merged, teachable
 from core.batch import Stage
@@ -145,7 +145,7 @@ def _truth(rows: Dataset, form: Target | None) -> tuple[Any, Any]:
     """What the trees are taught, and what each row weighs."""
     if form is None:
         return rows.target, None
-    return form.taught(rows.target, rows.frame), form.weights(rows.frame)
+    return form.taught(truth(rows), rows.frame), form.weights(rows.frame)
 
 
 def _encoder(rows: Dataset) -> Any:

@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from batch.progress import Progress
-from batch.trainers.space import RESTARTS, kmeans, sharper
+from batch.trainers.space import RESTARTS, adapted
 from core.batch import Stage
 
 Points = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.int64]
 
 HALVES = 3
 """How many times the rows are cut in two."""
@@ -98,27 +99,33 @@ def attempt(train: Points, validation: Points, k: int, seed: int) -> Tried:
         order = rng.permutation(len(train))
         halves = np.array_split(order, 2)
         agreed.append(adjusted_rand_score(*(_told(train[half], validation, k, seed) for half in halves)))
-    points = train * sharper(train, k, seed)
-    made = kmeans(k, seed, RESTARTS).fit(points)
-    several = len(np.unique(made.labels_)) > 1
+    axes, centres = adapted(train, k, seed, RESTARTS)
+    points = axes.transform(train)
+    labels, inertia = nearest(points, centres)
+    several = len(np.unique(labels)) > 1
     return Tried(
         k=k,
         stability=float(np.mean(agreed)),
         deviation=float(np.std(agreed)),
-        silhouette=silhouette(points, made.labels_, seed) or 0.0,
-        calinski_harabasz=float(calinski_harabasz_score(points, made.labels_)) if several else 0.0,
-        davies_bouldin=float(davies_bouldin_score(points, made.labels_)) if several else 0.0,
-        inertia=float(made.inertia_),
+        silhouette=silhouette(points, labels, seed) or 0.0,
+        calinski_harabasz=float(calinski_harabasz_score(points, labels)) if several else 0.0,
+        davies_bouldin=float(davies_bouldin_score(points, labels)) if several else 0.0,
+        inertia=inertia,
     )
 
 
-def _told(train: Points, rows: Points, k: int, seed: int) -> npt.NDArray[np.int32]:
-    stretch = sharper(train, k, seed)
-    labels: npt.NDArray[np.int32] = kmeans(k, seed, RESTARTS).fit(train * stretch).predict(rows * stretch)
-    return labels
+def _told(train: Points, rows: Points, k: int, seed: int) -> Labels:
+    axes, centres = adapted(train, k, seed, RESTARTS)
+    return nearest(axes.transform(rows), centres)[0]
 
 
-def silhouette(points: Points, labels: npt.NDArray[np.int64], seed: int) -> float | None:
+def nearest(points: Points, centres: Points) -> tuple[Labels, float]:
+    """(n,): the centre next to every point; and the sum of the squared distances."""
+    squares = np.square(points[:, None, :] - centres[None, :, :]).sum(axis=2)
+    return squares.argmin(axis=1), float(squares.min(axis=1).sum())
+
+
+def silhouette(points: Points, labels: Labels, seed: int) -> float | None:
     """Mean silhouette over at most SAMPLE rows; None where fewer than two segments are in it."""
     from sklearn.metrics import silhouette_score
 

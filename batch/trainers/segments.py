@@ -43,16 +43,9 @@ def as_before(labels: Labels, before: Labels, k: int) -> Labels:
 
 
 def reorder(estimator: Any, order: Labels) -> None:
-    """Gives the segments of a fitted clusterer or mixture other numbers: its n-th becomes order[n]-th."""
+    """Numbers the segments of a fitted k-means or tied mixture anew: number n becomes what order[n] was."""
     place = np.argsort(order)
-    for name in (
-        "cluster_centers_",
-        "means_",
-        "weights_",
-        "covariances_",
-        "precisions_",
-        "precisions_cholesky_",
-    ):
+    for name in ("cluster_centers_", "means_", "weights_"):
         if hasattr(estimator, name):
             setattr(estimator, name, np.ascontiguousarray(getattr(estimator, name)[order]))
     if hasattr(estimator, "labels_"):

@@ -1,6 +1,6 @@
-"""The space in which entities are compared: nulls filled, inputs scaled by how much they tell segments apart.
+"""The space in which entities are compared: nulls filled, inputs standardised, axes that tell segments apart.
 
-frame -> fill -> standardise -> weigh fields -> (cluster, weigh by the spread within the segments) -> points
+frame -> fill -> standardise -> weigh fields -> (segments, axes between them, in turn) -> points
 """
 
 from __future__ import annotations
@@ -18,18 +18,24 @@ from models.registered.inputs import inputs
 
 Points = npt.NDArray[np.float64]
 
-LEAST_WITHIN = 0.02
-"""Of an input's variance, at least this much counts as noise: no input may decide alone."""
+ROUNDS = 10
+"""At most, of segments and axes in turn."""
+
+SETTLED = 0.002
+"""Segments stay the same where no larger share of the rows changes them."""
+
+SHRINKAGE = 0.1
+"""How far the spread within segments is drawn to that without correlations, which few rows tell badly."""
 
 RESTARTS = 4
-"""Of a clustering that only serves to find the scale, or the number of segments."""
+"""Of a clustering that only serves to find the number of segments."""
 
 
 def weights(application: Application) -> Points:
-    """(inputs,): a field that became one column per value weighs less in each, the fourth root of their number.
+    """(inputs,): of a field that became one column per value, each weighs less: their number ^ -1/4.
 
-    Its columns together then weigh as the square root of their number: more than one number, less than so
-    many. Of the powers 0, 1/4 and 1/2 this one found the customers' hidden personas best.
+    Together they then weigh as the square root of their number: more than one number, less than so many. Of
+    the powers 0, 1/4 and 1/2 this one found the customers' hidden personas best.
     """
     columns = inputs(application)
     parts = Counter(one.path for one in columns if one.share_of is not None)
@@ -57,32 +63,37 @@ def transformed(steps: Sequence[tuple[str, Any]], frame: pd.DataFrame) -> Points
     return np.asarray(points, dtype=np.float64)
 
 
-def sharper(points: Points, k: int, seed: int) -> Points:
-    """(inputs,): by how much to stretch every input so that it is measured by its spread within segments.
+def adapted(points: Points, k: int, seed: int, restarts: int) -> tuple[Any, Points]:
+    """The axes along which k segments differ, measured by the spread within them, and the centres on them.
 
-    What is noise varies within segments as much as between them; what tells them apart varies less within.
-    One round is enough: more rounds help where entities are well known, and mislead where they are not.
+    Segments are sought, the axes that tell them apart best are taken, segments are sought again along these
+    axes alone, and so on until they stay the same. What only varies within segments, alone or together with
+    something else, then no longer counts. Source: C. Ding and T. Li, Adaptive dimension reduction using
+    discriminant analysis and k-means clustering, ICML 2007.
+
+    points: (n, inputs), standardised. Returns a fitted linear discriminant analysis with at most k - 1 axes,
+    and (k, axes).
     """
-    labels = kmeans(k, seed, RESTARTS).fit(points).labels_
-    within = np.zeros(points.shape[1])
-    for number in range(k):
-        inside = points[labels == number]
-        if len(inside):
-            within += np.square(inside - inside.mean(axis=0)).sum(axis=0)
-    total = np.square(points - points.mean(axis=0)).sum(axis=0)
-    share = np.divide(within, total, out=np.ones_like(within), where=total > 0)
-    return np.asarray(1 / np.sqrt(np.maximum(share, LEAST_WITHIN)))
+    from sklearn.cluster import KMeans
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    labels = kmeans(k, seed, restarts).fit(points).labels_
+    for _ in range(ROUNDS):
+        # One row alone has no spread to measure by.
+        several = np.bincount(labels, minlength=k)[labels] > 1
+        axes = LinearDiscriminantAnalysis(solver="eigen", shrinkage=SHRINKAGE)
+        axes.fit(points[several], labels[several])
+        seen = axes.transform(points)
+        fitted = KMeans(n_clusters=k, n_init=1, init=_means(seen, labels, k), random_state=seed).fit(seen)
+        moved = float((fitted.labels_ != labels).mean())
+        labels = fitted.labels_
+        if moved <= SETTLED or len(np.unique(labels)) < k:
+            break
+    return axes, fitted.cluster_centers_
 
 
-def sharpened(steps: list[tuple[str, Any]], frame: pd.DataFrame, k: int, seed: int) -> list[tuple[str, Any]]:
-    """The steps with a scale for this number of segments."""
-    from sklearn.base import clone
-
-    (_, fill), (_, scale) = steps
-    new = clone(scale)
-    new.__dict__.update(vars(scale))
-    new.scale_ = scale.scale_ / sharper(transformed(steps, frame), k, seed)
-    return [("fill", fill), ("scale", new)]
+def _means(points: Points, labels: npt.NDArray[Any], k: int) -> Points:
+    return np.stack([points[labels == number].mean(axis=0) for number in range(k)])
 
 
 def kmeans(k: int, seed: int, restarts: int) -> Any:

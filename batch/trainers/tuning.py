@@ -47,7 +47,7 @@ def tune(
     progress: Progress,
     seed: int = SEED,
 ) -> Tuned:
-    """Tries parameters until the time is up; the first trial is what was asked, so no result is worse on validation.
+    """Tries parameters until the time is up; the first trial is what was asked, so none is worse than that.
 
     Fixed by the caller, a parameter is not varied. A trial under way when the time is up is finished. Raises
     ValueError where there is nothing to tune, Stopped.
@@ -59,7 +59,8 @@ def tune(
     merged(trainer, parameters)
     study = _study(seed)
     study.enqueue_trial({one.name: parameters.get(one.name, one.default) for one in open_})
-    began, losses, best = monotonic(), [], dict(parameters)
+    began, best = monotonic(), dict(parameters)
+    losses: list[float] = []
     while len(losses) < MOST_TRIALS and (not losses or monotonic() - began < seconds):
         progress.check()
         trial = study.ask()

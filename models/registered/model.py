@@ -31,7 +31,7 @@ LEADING = 8
 
 @dataclass(frozen=True, kw_only=True)
 class BatchModel:
-    """A fitted recipe of an application. Preprocessing is inside the estimator: it takes the frame as it is."""
+    """A fitted recipe of an application. Preprocessing is inside the estimator: it takes the plain frame."""
 
     application: str
     recipe: str
@@ -180,7 +180,7 @@ class BatchModel:
         missing = [name for name in self.inputs if name not in frame.columns]
         if missing:
             raise ValueError(
-                f"the {self.recipe} model of {self.application} reads {', '.join(missing)}, which the rows lack"
+                f"the {self.recipe} model of {self.application} reads {', '.join(missing)}; the rows lack it"
             )
         return frame[list(self.inputs)]
 

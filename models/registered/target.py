@@ -46,7 +46,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         if self.form == "label":
             return None
         bases = self._bases(frame)
-        return bases / bases.mean()
+        return np.asarray(bases / bases.mean(), dtype=np.float64)
 
     def answer(self, said: Floats, frame: pd.DataFrame) -> Floats:
         """(n,): numbers in the label's unit from what the estimator said."""
