@@ -3,7 +3,8 @@
 Rows (asked), event times and label delays -> a condition in SQL, and from which time on files are read
 
 "Now" is the newest event time of the table. Random rows are those with the smallest seeded hash of their
-source partition and offset: the same in whatever order files and threads bring them.
+source partition and offset: the same in whatever order files and threads bring them. Of a clustering entities
+are drawn, each with all that it did.
 """
 
 from __future__ import annotations
@@ -25,17 +26,29 @@ from core.settings import DELIMITER, PREFIX
 EVENTS = "events"
 """The view of the events, in the DuckDB of a load."""
 
-DRAWN = "drawn_entities"
+DRAWN = "drawn"
+"""The table of what was drawn, in the DuckDB of a load: places of rows, or entities."""
+
+PLACE = f"{SOURCE_PARTITION}, {SOURCE_OFFSET}"
+"""The identity of a row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Rows of the view `events`, as a condition; none of them lies before `start`."""
+    """Rows of the view `events` in SQL; none of them lies before `start`."""
 
     where: str
     how: str
-    now: int
+    """Which rows these are, for a person."""
     start: int | None = None
+    drawn_by: str = ""
+    """The columns that it shares with the table `drawn`; empty: nothing was drawn."""
+
+    @property
+    def rows(self) -> str:
+        """What follows FROM."""
+        drawn = f" SEMI JOIN {DRAWN} USING ({self.drawn_by})" if self.drawn_by else ""
+        return f"{EVENTS}{drawn} WHERE {self.where}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +79,9 @@ class Asked:
     def known(self, now: int) -> str:
         """Which rows have a label by now, in SQL."""
         parts = [f"{self.known_at} <= {now}"]
-        if self.application.label:
-            parts.append(f"{named(self.application.label)} IS NOT NULL")
+        task = self.application.task
+        needed = (task.entity, task.session) if isinstance(task, Clustering) else (task.label,)
+        parts += [f"{named(name)} IS NOT NULL" for name in needed]
         if self.since is not None:
             parts.append(f"{named(self.events.time)} >= {timestamp(self.since)}")
         return " AND ".join(parts)
@@ -95,65 +109,62 @@ def timestamp(us: int) -> str:
 
 
 def choose(connection: duckdb.DuckDBPyConnection, asked: Asked) -> Choice:
-    """The rows that are asked; leaves the view `events` over the files that hold them. Raises BadData."""
+    """The rows that are asked; raises BadData when the table is empty or too much is asked."""
+    application, rows = asked.application, asked.rows
     if not asked.events.rows:
-        raise BadData(f"the table of {asked.application.name}'s events is empty: nothing was stored yet")
+        raise BadData(f"the table of {application.name}'s events is empty: nothing was stored yet")
     now = _now(connection, asked.events)
-    if asked.rows.take == Take.RECENT:
+    if rows.take == Take.RECENT:
         return _recent(connection, asked, now)
     view(connection, EVENTS, asked.events, asked.events.since(asked.since))
-    [(available,)] = connection.execute(f"SELECT count(*) FROM {EVENTS} WHERE {asked.known(now)}").fetchall()
+    known = asked.known(now)
+    [(available,)] = connection.execute(f"SELECT count(*) FROM {EVENTS} WHERE {known}").fetchall()  # noqa: S608 - names are declared
     wanted = asked.wanted(available)
-    told = f"{available:,} {asked.application.noun} whose label is known by {_clock(now)}"
-    if asked.rows.take == Take.ALL or wanted == available:
-        return Choice(asked.known(now), f"all {told}", now, asked.since)
-    if isinstance(asked.application.task, Clustering):
-        return _entities(connection, asked, now, wanted, told)
-    border = _border(connection, asked, now, wanted)
-    how = f"{wanted:,} of {told}, at random with seed {asked.rows.seed}"
-    return Choice(f"{asked.known(now)} AND {_draw(asked.rows.seed)} <= {border}", how, now, asked.since)
+    told = f"{available:,} {application.noun} whose label is known by {_clock(now)}"
+    if wanted == available:
+        return Choice(known, f"all {told}", asked.since)
+    if isinstance(application.task, Clustering):
+        entities = _draw_entities(connection, asked, known, wanted)
+        how = f"all that {entities:,} random {application.task.entity} did (seed {rows.seed}), of {told}"
+        return Choice(known, how, asked.since, named(application.task.entity))
+    _draw_rows(connection, asked, known, wanted)
+    how = f"{wanted:,} of {told}, at random with seed {rows.seed}"
+    return Choice(known, how, asked.since, PLACE)
 
 
 def _now(connection: duckdb.DuckDBPyConnection, events: Pinned) -> int:
     """The newest event time; the log says which files can hold it, not to the microsecond."""
     lasts = [file.last for file in events.files if file.last is not None]
-    view(connection, EVENTS, events, events.since(max(lasts, default=0) - MILLISECOND))
-    time = named(events.time)
-    [(newest,)] = connection.execute(f"SELECT epoch_us(max({time})) FROM {EVENTS}").fetchall()
+    view(connection, EVENTS, events, events.since(max(lasts, default=0)))
+    query = f"SELECT epoch_us(max({named(events.time)})) FROM {EVENTS}"  # noqa: S608 - names are declared
+    [(newest,)] = connection.execute(query).fetchall()
     return int(newest)
 
 
-def _draw(seed: int) -> str:
-    """The number by which a row is drawn, in SQL."""
-    return f"drawn({seed % 2**32}, {SOURCE_PARTITION}, {SOURCE_OFFSET})"
-
-
-def _border(connection: duckdb.DuckDBPyConnection, asked: Asked, now: int, wanted: int) -> int:
-    """The largest number among the `wanted` smallest."""
-    query = (
-        f"SELECT max(draw) FROM (SELECT {_draw(asked.rows.seed)} AS draw FROM {EVENTS} "
-        f"WHERE {asked.known(now)} ORDER BY draw LIMIT {wanted})"
-    )
-    return int(connection.execute(query).fetchall()[0][0])
-
-
-def _entities(
-    connection: duckdb.DuckDBPyConnection, asked: Asked, now: int, wanted: int, told: str
-) -> Choice:
-    """Random entities with all they did, until their rows are enough: half a visit tells nothing."""
-    task = asked.application.task
-    assert isinstance(task, Clustering)  # noqa: S101
-    entity = named(task.entity)
+def _draw_rows(connection: duckdb.DuckDBPyConnection, asked: Asked, known: str, wanted: int) -> None:
+    """Makes the table `drawn`: the places of the rows with the smallest numbers."""
+    draw = f"drawn({asked.rows.seed % 2**32}, {PLACE})"
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {DRAWN} AS SELECT one FROM ("
-        f"SELECT one, n, sum(n) OVER (ORDER BY draw, one) AS so_far FROM ("
-        f"SELECT {entity} AS one, count(*) AS n, md5({entity} || '/{asked.rows.seed}') AS draw "
-        f"FROM {EVENTS} WHERE {asked.known(now)} GROUP BY {entity})) WHERE so_far - n < {wanted}"
+        f"CREATE TEMP TABLE {DRAWN} AS SELECT {PLACE} FROM {EVENTS} "  # noqa: S608 - names are declared
+        f"WHERE {known} ORDER BY {draw}, {PLACE} LIMIT {wanted}"
     )
-    [(drawn,)] = connection.execute(f"SELECT count(*) FROM {DRAWN}").fetchall()
-    how = f"all that {drawn:,} random {task.entity} did (seed {asked.rows.seed}), of {told}"
-    where = f"{asked.known(now)} AND {entity} IN (SELECT one FROM {DRAWN})"
-    return Choice(where, how, now, asked.since)
+
+
+def _draw_entities(connection: duckdb.DuckDBPyConnection, asked: Asked, known: str, wanted: int) -> int:
+    """Makes the table `drawn`: random entities, until their rows are enough; returns how many entities."""
+    task = asked.application.task
+    assert isinstance(task, Clustering)  # noqa: S101 - for the type checker
+    entity = named(task.entity)
+    counted = (
+        f"SELECT {entity}, count(*) AS n, md5({entity} || '/{asked.rows.seed}') AS draw "  # noqa: S608 - names are declared
+        f"FROM {EVENTS} WHERE {known} GROUP BY {entity}"
+    )
+    summed = f"SELECT {entity}, n, sum(n) OVER (ORDER BY draw, {entity}) AS so_far FROM ({counted})"  # noqa: S608
+    connection.execute(
+        f"CREATE TEMP TABLE {DRAWN} AS SELECT {entity} FROM ({summed}) WHERE so_far - n < {wanted}"  # noqa: S608
+    )
+    [(drawn,)] = connection.execute(f"SELECT count(*) FROM {DRAWN}").fetchall()  # noqa: S608
+    return int(drawn)
 
 
 def _recent(connection: duckdb.DuckDBPyConnection, asked: Asked, now: int) -> Choice:
@@ -176,7 +187,7 @@ def _recent(connection: duckdb.DuckDBPyConnection, asked: Asked, now: int) -> Ch
     where = asked.known(now) if start is None else _since_start(asked, now, start, times, parts)
     rows = len(times) if start is None else parts.rows if parts else int((times >= start).sum())
     how = f"the newest {rows:,} {asked.application.noun} whose label is known by {_clock(now)}"
-    return Choice(where, how, now, asked.since if start is None else start)
+    return Choice(where, how, asked.since if start is None else start)
 
 
 def _end(file: File) -> float:
@@ -186,11 +197,10 @@ def _end(file: File) -> float:
 
 def _times(connection: duckdb.DuckDBPyConnection, asked: Asked, now: int) -> tuple[Moments, Moments]:
     """When each row happened whose label is known, ascending, and when it became known."""
-    found = connection.execute(
-        f"SELECT {asked.time} AS time, {asked.known_at} AS known_at FROM {EVENTS} WHERE {asked.known(now)}"
-    ).fetchnumpy()
-    order = np.argsort(found["time"], kind="stable")
-    return found["time"][order], found["known_at"][order]
+    query = f"SELECT {asked.time}, {asked.known_at} FROM {EVENTS} WHERE {asked.known(now)}"  # noqa: S608
+    times, known_at = (np.asarray(column) for column in connection.execute(query).fetchnumpy().values())
+    order = np.argsort(times, kind="stable")
+    return times[order], known_at[order]
 
 
 def _start(times: Moments, parts: Parts | None, wanted: int, apart: bool) -> int | None:

@@ -1,6 +1,6 @@
 """Data sets: rows of the history whose label is known by now, as a model reads them.
 
-Delta events LEFT JOIN features, at pinned versions -> the rows that are asked -> inputs, target, times -> Dataset
+Delta events LEFT JOIN features, at pinned versions -> the chosen rows -> inputs, target, times -> Dataset
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from batch.choice import EVENTS, Asked, Choice, choose, timestamp
+from batch.choice import EVENTS, PLACE, Asked, Choice, choose, timestamp
 from batch.history import MILLISECOND, BadData, Pinned, engine, microseconds, moment, named, pinned, view
 from batch.progress import Progress
 from batch.sessions import last_of, means, sessions
 from core.batch import Rows, Stage
 from core.declaration import Application, Clustering
 from core.diagnostics import written_text
-from core.names import SOURCE_OFFSET, SOURCE_PARTITION, Table
+from core.names import Table
 from core.settings import Settings
 from models.registered.inputs import column, frame_of, inputs, paths
 
@@ -74,9 +74,9 @@ class Texts(NamedTuple):
 class Dataset:
     """Rows in the order of event time; in a clustering a row is an entity, at the time of its last event.
 
-    frame: (n, inputs), see `models.registered.inputs`. target: (n,) 0 or 1, or the number; None in a clustering.
-    known_at: when each label became known. keys: the entity. visits: of a clustering that was just loaded, the
-    sessions behind its entities, by which it can be split.
+    frame: (n, inputs), see `models.registered.inputs`. target: (n,) 0 or 1, or the number; None in a
+    clustering. known_at: when each label became known. keys: the entity. visits: of a clustering, the
+    sessions behind its entities, by which it is split; None in what was saved or taken from another.
     """
 
     application: Application
@@ -95,7 +95,8 @@ class Dataset:
         return len(self.times)
 
     def take(self, places: Places) -> Self:
-        """The rows of these numbers, in this order, and their texts."""
+        """The rows of these numbers, in this order, and their texts; a mask of booleans will do as well."""
+        places = np.flatnonzero(places) if places.dtype == np.bool_ else places
         return replace(
             self,
             frame=self.frame.iloc[places].reset_index(drop=True),
@@ -124,7 +125,7 @@ def load(
     apart: bool = True,
     since: datetime | None = None,
 ) -> Dataset:
-    """The rows whose label is known by now; raises BadData when there are none or too many.
+    """The rows whose label is known by now, in event time; raises BadData when there are none or too many.
 
     apart: of the most recent, leave room between the parts of a split, in which labels become known; without
     it they are the newest ones, without a gap. since: only rows from this event time on.
@@ -139,9 +140,7 @@ def load(
         table = _read(connection, asked, choice, remembered)
     progress.check()
     if not table.num_rows:
-        raise BadData(
-            f"no {application.noun} are left: of {events.rows:,} in the table, asked were {choice.how}"
-        )
+        raise BadData(f"no rows: {choice.how}, of {events.rows:,} in the table{_after(since)}")
     source = Source(
         tables={str(one.name): one.version for one in (events, remembered)},
         uri=f"{settings.lake_uri}/{application.name}",
@@ -155,30 +154,28 @@ def load(
     return _dataset(application, table, source)
 
 
+def _after(since: datetime | None) -> str:
+    return "" if since is None else f", from {since:%Y-%m-%d %H:%M:%S} UTC on"
+
+
 def _read(connection: duckdb.DuckDBPyConnection, asked: Asked, choice: Choice, features: Pinned) -> pa.Table:
     """The chosen rows in the order of time, with the columns that inputs and target are made of."""
-    application, start = asked.application, choice.start
+    start = choice.start
     view(connection, EVENTS, asked.events, asked.events.since(start))
-    fields, names = paths(application)
-    wanted = {path: named(path) for path in fields} | _beside(asked)
-    columns = [f'{sql} AS "{name}"' for name, sql in wanted.items()]
-    inner = (
-        f"SELECT {SOURCE_PARTITION}, {SOURCE_OFFSET}, {', '.join(columns)} FROM {EVENTS} WHERE {choice.where}"
+    fields, remembered = paths(asked.application)
+    cells = ", ".join(
+        f'{sql} AS "{name}"' for name, sql in ({f: named(f) for f in fields} | _beside(asked)).items()
     )
-    place = f"{SOURCE_PARTITION}, {SOURCE_OFFSET}"
-    near = features.since(None if start is None else start - MILLISECOND)
-    if names and near:
-        view(connection, FEATURES, features, near)
-        bound = "" if start is None else f"WHERE event_time >= {timestamp(start - MILLISECOND)}"
-        listed = ", ".join(named(name) for name in names)
-        query = (
-            f"SELECT e.*, f.* EXCLUDE ({place}) FROM ({inner}) e "
-            f"LEFT JOIN (SELECT {place}, {listed} FROM {FEATURES} {bound}) f USING ({place})"
-        )
-    else:
-        nothing = "".join(f", NULL::DOUBLE AS {named(name)}" for name in names)
-        query = f"SELECT *{nothing} FROM ({inner})"
-    return connection.sql(f'{query} ORDER BY "{TIME}", {place}').to_arrow_table()
+    chosen = f"SELECT {PLACE}, {cells} FROM {choice.rows}"  # noqa: S608 - names are declared
+    if remembered:
+        # A feature row's time is cut to milliseconds.
+        after = None if start is None else start - MILLISECOND
+        view(connection, FEATURES, features, features.since(after))
+        bound = "" if after is None else f" WHERE {named(features.time)} >= {timestamp(after)}"
+        listed = ", ".join(named(name) for name in remembered)
+        known = f"SELECT {PLACE}, {listed} FROM {FEATURES}{bound}"  # noqa: S608
+        chosen = f"SELECT e.*, {listed} FROM ({chosen}) e LEFT JOIN ({known}) USING ({PLACE})"  # noqa: S608
+    return connection.sql(f'{chosen} ORDER BY "{TIME}", {PLACE}').to_arrow_table()
 
 
 def _beside(asked: Asked) -> dict[str, str]:
@@ -212,20 +209,23 @@ def _dataset(application: Application, table: pa.Table, source: Source) -> Datas
 
 
 def _times(cells: pa.ChunkedArray) -> Times:
-    return cells.to_numpy().astype("datetime64[us]")
+    times: Times = cells.to_numpy().astype("datetime64[us]")
+    return times
 
 
 def _target(application: Application, cells: pa.ChunkedArray) -> Floats:
     positive = getattr(application.task, "positive", None)
-    values = cells.to_numpy(zero_copy_only=False)
-    return (values if positive is None else values == positive).astype(np.float64)
+    values = cells.to_numpy()
+    target: Floats = (values if positive is None else values == positive).astype(np.float64)
+    return target
 
 
 def _shared(cells: pa.ChunkedArray) -> Objects:
     """Names as text, every name once in memory."""
     encoded = cells.combine_chunks().dictionary_encode()
     names = np.array([*encoded.dictionary.to_pylist(), None], dtype=object)
-    return names[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+    shared: Objects = names[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+    return shared
 
 
 def _texts(table: pa.Table) -> Texts | None:

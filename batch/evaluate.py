@@ -26,7 +26,7 @@ from core.connect.mlflow import Mlflow
 from core.declaration import Application
 from core.metrics import batch_metrics
 from core.registry import registry
-from core.runs import Evaluated, RunSummary, Tag, Window, grouped
+from core.runs import Evaluated, RunSummary, Span, Tag, grouped
 from core.settings import Settings
 from models.registered.model import BatchModel
 
@@ -47,26 +47,31 @@ def evaluate(settings: Settings, request: Evaluate, progress: Progress) -> dict[
     Raises BadRequest, BadRun, BadData where too few rows are new to all of them, TrackingAway and Stopped.
     """
     application = _application(request)
-    mlflow = tracker(settings)
-    with reached(settings, "looking for the runs"):
-        wanted = request.run_ids or _by_alias(mlflow, application)
-    progress.stage(Stage.LOADING, 5)
-    candidates = [_candidate(settings, application, run_id, progress) for run_id in dict.fromkeys(wanted)]
-    dataset = latest(settings, application, request.rows, [one.info for one in candidates], progress)
-    progress.stage(Stage.EVALUATING, 50)
-    window = Window(
-        start=_time(dataset.times[0]),
-        end=_time(dataset.times[-1]),
-        rows=dataset.rows,
-        tables=dataset.source.tables,
-    )
-    found = {one.info.run_id: _scores(application, dataset, one.model, progress) for one in candidates}
-    progress.stage(Stage.LOGGING, 85)
-    with reached(settings, "logging the scores"):
-        for run_id, scores in found.items():
-            _keep(mlflow, run_id, Evaluated(window=window, scores=scores))
+    with tracker(settings) as mlflow:
+        with reached(settings, "looking for the runs"):
+            wanted = request.run_ids or _by_alias(mlflow, application)
+        progress.stage(Stage.LOADING, 5)
+        candidates = [_candidate(settings, application, run_id, progress) for run_id in dict.fromkeys(wanted)]
+        dataset = latest(settings, application, request.rows, [one.info for one in candidates], progress)
+        progress.stage(Stage.EVALUATING, 50)
+        found = {
+            one.info.run_id: _evaluated(dataset, _scores(application, dataset, one.model, progress))
+            for one in candidates
+        }
+        progress.stage(Stage.LOGGING, 85)
+        with reached(settings, "logging the scores"):
+            for run_id, evaluated in found.items():
+                _keep(mlflow, run_id, evaluated)
     progress.stage(Stage.DONE, 100)
-    return {"window": msgspec.to_builtins(window), "scores": found, "best": best(application, found)}
+    scores = {run_id: evaluated.scores for run_id, evaluated in found.items()}
+    window = Span(start=_time(dataset.times[0]), end=_time(dataset.times[-1]))
+    return {
+        "window": msgspec.to_builtins(window),
+        "rows": dataset.rows,
+        "tables": dataset.source.tables,
+        "scores": scores,
+        "best": best(application, scores),
+    }
 
 
 def latest(
@@ -140,6 +145,12 @@ def _keep(mlflow: Mlflow, run_id: str, evaluated: Evaluated) -> None:
     """The scores as metrics for people, and with their window as the one tag that is believed."""
     mlflow.log(run_id, now_ms(), 0, grouped("latest", evaluated.scores))
     mlflow.tag(run_id, {Tag.EVALUATED: msgspec.json.encode(evaluated).decode()})
+
+
+def _evaluated(dataset: Dataset, scores: dict[str, float | None]) -> Evaluated:
+    times = dataset.times
+    window = Span(start=_time(times[0]), end=_time(times[-1]))
+    return Evaluated(window=window, rows=dataset.rows, tables=dataset.source.tables, scores=scores)
 
 
 def _time(moment: np.datetime64) -> datetime:

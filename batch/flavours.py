@@ -9,8 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import warnings
+from collections.abc import Callable, Mapping
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -21,6 +24,9 @@ from models.registered.estimators import ALLOWED
 if TYPE_CHECKING:
     from models.registered.model import BatchModel
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 EXAMPLE_ROWS = 5
 
 DIGEST_BYTES = 16
@@ -28,6 +34,20 @@ DIGEST_BYTES = 16
 CONTEXT = "mlflow.data.context"
 
 
+def _quiet(call: Callable[P, T]) -> Callable[P, T]:
+    """Without MLflow's warnings: of its imports, of deprecated forms, of an environment not made by pip."""
+
+    @wraps(call)
+    def quiet(*args: P.args, **named: P.kwargs) -> T:
+        logging.getLogger("mlflow").setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return call(*args, **named)
+
+    return quiet
+
+
+@_quiet
 def save_native(model: BatchModel, example: pd.DataFrame, folder: Path, model_id: str, run_id: str) -> None:
     """Writes the estimator with signature and input example in the flavour of its own library.
 
@@ -35,8 +55,6 @@ def save_native(model: BatchModel, example: pd.DataFrame, folder: Path, model_id
     """
     from mlflow.models import Model
 
-    # It warns that the environment was not made by pip.
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
     rows = _plain(example[list(model.inputs)])
     about = Model(
         model_id=model_id,
@@ -54,23 +72,28 @@ def save_native(model: BatchModel, example: pd.DataFrame, folder: Path, model_id
         "input_example": rows,
         "pip_requirements": _requirements(model),
     }
+    _save(model, str(folder), shared)
+
+
+def _save(model: BatchModel, folder: str, shared: Mapping[str, Any]) -> None:
     if _is_catboost(model):
         import mlflow.catboost
 
-        mlflow.catboost.save_model(model.estimator, str(folder), **shared)
-    else:
-        import mlflow.sklearn
+        mlflow.catboost.save_model(model.estimator, folder, **shared)
+        return
+    import mlflow.sklearn
 
-        mlflow.sklearn.save_model(
-            model.estimator,
-            str(folder),
-            serialization_format=mlflow.sklearn.SERIALIZATION_FORMAT_SKOPS,
-            # Types beyond skops' own that the estimator may be made of: whoever loads it trusts them.
-            skops_trusted_types=sorted(ALLOWED),
-            **shared,
-        )
+    mlflow.sklearn.save_model(
+        model.estimator,
+        folder,
+        serialization_format=mlflow.sklearn.SERIALIZATION_FORMAT_SKOPS,
+        # Types beyond skops' own that the estimator may be made of: whoever loads it trusts them.
+        skops_trusted_types=sorted(ALLOWED),
+        **shared,
+    )
 
 
+@_quiet
 def dataset_input(name: str, part: Dataset) -> dict[str, Any]:
     """A part of a split as MLflow's REST API takes an input of a run."""
     from mlflow.data.delta_dataset_source import DeltaDatasetSource
@@ -78,7 +101,7 @@ def dataset_input(name: str, part: Dataset) -> dict[str, Any]:
 
     source = part.source
     events, version = next(iter(source.tables.items()))
-    described = MetaDataset(
+    described = MetaDataset(  # type: ignore[abstract]
         source=DeltaDatasetSource(path=f"{source.uri}/{events}", delta_table_version=version),
         name=f"{part.application.name}.{name}",
         digest=digest(part),

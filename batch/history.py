@@ -15,7 +15,7 @@ import duckdb
 
 from core.declaration import Application
 from core.names import Table, table_path
-from core.schemas import table_spec
+from core.schemas import TableSpec, table_spec
 from core.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,13 +43,26 @@ class File:
 class Pinned:
     """A table at one version."""
 
-    name: Table
+    application: Application
+    spec: TableSpec
     uri: str
-    version: int
-    files: tuple[File, ...]
-    time: str
-    columns: frozenset[str]
     delta: DeltaTable
+    files: tuple[File, ...]
+
+    @property
+    def name(self) -> str:
+        """Which table."""
+        return str(self.spec.table)
+
+    @property
+    def version(self) -> int:
+        """That is read, whatever is committed meanwhile."""
+        return self.delta.version()
+
+    @property
+    def time(self) -> str:
+        """The column of its event times."""
+        return self.spec.time(self.application)
 
     @property
     def rows(self) -> int:
@@ -62,7 +75,7 @@ class Pinned:
 
 
 def pinned(settings: Settings, application: Application, table: Table) -> Pinned:
-    """The newest version of a table; raises BadData when there is none."""
+    """The newest version of a table; raises BadData when there is none, or it lacks what is declared."""
     import pyarrow as pa
     from deltalake import DeltaTable
     from deltalake.exceptions import TableNotFoundError
@@ -74,11 +87,16 @@ def pinned(settings: Settings, application: Application, table: Table) -> Pinned
         raise BadData(
             f"there is no table of {application.name}'s {table} yet: the lakehouse job fills it"
         ) from None
-    time = table_spec(table).time(application)
+    spec = table_spec(table)
+    declared, there = spec.schema(application).names, {field.name for field in delta.schema().fields}
+    if lacking := [name for name in declared if name not in there]:
+        raise BadData(
+            f"the table of {application.name}'s {table} lacks {', '.join(lacking)}: it was made from another "
+            f"declaration"
+        )
     actions = pa.table(delta.get_add_actions(flatten=True))
-    files = tuple(_files(delta.file_uris(), actions, time))
-    columns = frozenset(field.name for field in delta.schema().fields)
-    return Pinned(table, uri, delta.version(), files, time, columns, delta)
+    files = tuple(_files(delta.file_uris(), actions, spec.time(application)))
+    return Pinned(application, spec, uri, delta, files)
 
 
 def _files(uris: Iterable[str], actions: Any, time: str) -> Iterator[File]:
@@ -121,20 +139,22 @@ def engine(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def view(connection: duckdb.DuckDBPyConnection, name: str, table: Pinned, files: Iterable[File]) -> None:
-    """Makes the view `name` of some files of a table.
+    """Makes the view `name` of some files of a table; of all, where none is given.
 
-    On disk DuckDB reads them itself; of an object store, delta-rs fetches what DuckDB asks for, with the
-    credentials that it has anyway.
+    On disk DuckDB reads them itself. Of an object store, delta-rs fetches the columns and row groups that
+    DuckDB asks for, of all files that its log does not rule out.
     """
-    listed = [file.uri for file in files]
     if "://" in table.uri:
         connection.register(name, table.delta.to_pyarrow_dataset())
         return
+    listed = [file.uri for file in files] or [file.uri for file in table.files]
+    if not listed:
+        nothing = table.spec.schema(table.application).empty_table()
+        connection.register(name, nothing)
+        return
     uris = ", ".join(quoted(uri) for uri in listed)
-    connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW {name} AS "
-        f"SELECT * FROM read_parquet([{uris}], union_by_name = true, hive_partitioning = false)"
-    )
+    rows = f"read_parquet([{uris}], union_by_name = true, hive_partitioning = false)"
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM {rows}")  # noqa: S608 - files of the log
 
 
 def quoted(value: str) -> str:

@@ -44,15 +44,13 @@ class LoadedRun:
 
 def list_runs(settings: Settings, application: Application, most: int = 100) -> list[RunSummary]:
     """The application's trainings that have a version, the newest first; raises TrackingAway."""
-    mlflow = tracker(settings)
-    with reached(settings, f"listing the runs of {application.name}"):
+    with tracker(settings) as mlflow, reached(settings, f"listing the runs of {application.name}"):
         return runs(mlflow, application.name, most)
 
 
 def champion(settings: Settings, application: Application) -> RunSummary | None:
     """The training that answers; None before the first one. Raises TrackingAway."""
-    mlflow = tracker(settings)
-    with reached(settings, f"looking for the champion of {application.name}"):
+    with tracker(settings) as mlflow, reached(settings, f"looking for the champion of {application.name}"):
         return aliased(mlflow, application.name, Alias.CHAMPION)
 
 
@@ -76,8 +74,7 @@ def _fetched(
     settings: Settings, application: Application, run_id: str, *, with_rows: bool
 ) -> tuple[RunSummary, Path]:
     """What is known of a run, and the folder with its artifacts."""
-    mlflow = tracker(settings)
-    with reached(settings, f"loading run {run_id}"):
+    with tracker(settings) as mlflow, reached(settings, f"loading run {run_id}"):
         info = usable(mlflow, application.name, run_id)
         folder = settings.var / "batch" / "runs" / info.run_id
         for path, wanted in info.digests.items():

@@ -44,7 +44,8 @@ def mean(values: Floats, groups: Groups, size: int) -> Floats:
     there = ~np.isnan(values)
     number = np.bincount(groups[there], minlength=size).astype(np.float64)
     total = np.bincount(groups[there], weights=values[there], minlength=size)
-    return np.divide(total, number, out=np.full(size, np.nan), where=number > 0)
+    found: Floats = np.divide(total, number, out=np.full(size, np.nan), where=number > 0)
+    return found
 
 
 def means(frame: pd.DataFrame, groups: Groups, size: int) -> pd.DataFrame:

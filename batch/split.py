@@ -17,8 +17,8 @@ from batch.history import BadData
 from batch.parts import Parts, widest
 from core.declaration import Application, Classification
 
-LEAST = 50
-"""Fewer rows than these are no data set: ten to validate on and ten to test."""
+LEAST = 100
+"""Fewer rows (of a clustering: sessions) are no data set: twenty to validate on and twenty to test."""
 
 _SOURCE = "split.json"
 
@@ -61,14 +61,15 @@ def _same(dataset: Dataset) -> Dataset:
 
 def _told(dataset: Dataset) -> str:
     start, end = dataset.source.start, dataset.source.end
-    return f"{dataset.rows:,} rows of {dataset.application.name} from {start:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S} UTC"
+    what = "sessions" if dataset.target is None else dataset.application.noun
+    return f"{dataset.rows:,} {what} from {start:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _no_room(dataset: Dataset, parts: Parts | None) -> str:
     used = 0 if parts is None else parts.rows
     return (
-        f"{_told(dataset)}: only {used:,} can be split so that every label is known before the next part begins, "
-        f"at least {LEAST} are needed; take more rows or wait for more history"
+        f"{_told(dataset)}: only {used:,} can be split so that every label is known before the next part "
+        f"begins, at least {LEAST} are needed; take more rows, or wait for more history"
     )
 
 
@@ -118,8 +119,10 @@ def saved(application: Application, folder: Path) -> Split:
         raise BadData(f"{folder} holds no split: {error}") from None
     if about.application != application.name:
         raise BadData(f"{folder} holds rows of {about.application}, not of {application.name}")
-    parts = [_part(application, folder, name, about.source) for name in ("train", "validation", "test")]
-    return Split(*parts, left_out=about.left_out)
+    train, validation, test = (
+        _part(application, folder, name, about.source) for name in ("train", "validation", "test")
+    )
+    return Split(train, validation, test, about.left_out)
 
 
 def _part(application: Application, folder: Path, name: str, source: Source) -> Dataset:

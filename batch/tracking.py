@@ -24,7 +24,7 @@ from batch.progress import Stopped
 from batch.split import Split, save
 from core.connect.mlflow import Mlflow
 from core.names import batch_experiment
-from core.runs import MODEL, ROWS, SCORES, Tag, grouped
+from core.runs import FAILED, FINISHED, KILLED, MODEL, ROWS, SCORES, Tag, grouped
 from core.settings import Settings
 from models.registered.model import BatchModel
 from models.registered.sealed import seal
@@ -50,7 +50,7 @@ class TrackingAway(RuntimeError):
 
 
 def tracker(settings: Settings) -> Mlflow:
-    """The tracking server as jobs ask it."""
+    """The tracking server as jobs ask it; use as a context."""
     return Mlflow(settings.mlflow.url, ANSWER_S, PATIENCE_S)
 
 
@@ -77,7 +77,6 @@ class TrackedRun:
         self._mlflow = mlflow
         self.application = application
         self.experiment = mlflow.experiment(batch_experiment(application))
-        self._close_left_over(tags.get(Tag.JOB, ""))
         self.id = mlflow.start(self.experiment, now_ms(), tags, params)
         self._digests: dict[str, str] = {}
 
@@ -87,7 +86,7 @@ class TrackedRun:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if error is None:
             self._mlflow.tag(self.id, {Tag.DIGESTS: json.dumps(self._digests)})
-            self._mlflow.end(self.id, now_ms(), "FINISHED")
+            self._mlflow.end(self.id, now_ms(), FINISHED)
         else:
             self.give_up(error)
 
@@ -98,7 +97,7 @@ class TrackedRun:
         mlflow = self._mlflow.hasty()
         try:
             mlflow.tag(self.id, {Tag.ERROR: said[:LONGEST_TEXT]})
-            mlflow.end(self.id, now_ms(), "KILLED" if stopped else "FAILED")
+            mlflow.end(self.id, now_ms(), KILLED if stopped else FAILED)
         except httpx.HTTPError as away:
             # The next training of the job ends it; without a version it is no candidate meanwhile.
             log.warning("run left open", run_id=self.id, reason=str(away))
@@ -165,15 +164,6 @@ class TrackedRun:
         """An artifact; its digest is remembered, so that a reader knows the bytes again."""
         self._digests[path] = digest(content)
         self._mlflow.keep(self.id, path, content)
-
-    def _close_left_over(self, job: str) -> None:
-        """Ends the runs that a dead attempt of the same job has left, open or without a version."""
-        if not job:
-            return
-        for run in self._mlflow.search(self.experiment, f"tags.{Tag.JOB} = '{job}'", 100):
-            if run.status == "RUNNING":
-                self._mlflow.tag(run.id, {Tag.ERROR: "its worker died; the job was taken up again"})
-                self._mlflow.end(run.id, now_ms(), "KILLED")
 
 
 def digest(content: bytes) -> str:

@@ -15,17 +15,19 @@ from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+import structlog
 
-from batch import evaluation, registry
+from batch import evaluation, left_over, registry
 from batch.datasets import load
 from batch.kept import told
 from batch.progress import Progress
 from batch.split import Split, split
 from batch.tracking import TrackedRun, reached, tracker
-from batch.trainers import RECIPES, Trainer
-from batch.tuning import tuned
+from batch.trainers import Trainer, recipe
+from batch.trainers.tuning import tune
 from core import applications
 from core.batch import Stage, Train
+from core.connect import redis
 from core.connect.mlflow import Mlflow
 from core.declaration import Application
 from core.lineage import code_version, commit
@@ -33,6 +35,8 @@ from core.runs import Span, Tag
 from core.settings import Settings
 from core.snapshots import schema_hash
 from models.registered.model import BatchModel
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("millrace")
 
 CODE = ("core", "models", "batch")
 
@@ -78,23 +82,26 @@ class Clock:
 def train(settings: Settings, request: Train, progress: Progress, job: str = "") -> dict[str, Any]:
     """Fits a recipe and registers it; gives run, version, aliases, scores and seconds per stage.
 
-    job: by its id what a dead attempt has left open is found and closed. Raises BadRequest, BadData,
-    BadParameter, TrackingAway and Stopped; then nothing is registered and the run is no candidate.
+    job: its id, by which the run is known again should this process die; else that of the log's context.
+    Raises BadRequest, BadData, BadParameter, TrackingAway and Stopped; then nothing is registered and the run
+    is no candidate.
     """
     application, trainer = _asked(request)
-    clock, mlflow = Clock(progress), tracker(settings)
-    with reached(settings, "before the training"):
-        run = TrackedRun(
-            mlflow, application.name, _tags(application, request, job), _parameters(settings, request)
-        )
-    progress.line(f"run {run.id} in MLflow")
-    with reached(settings, "logging the training"), run:
-        made, model, scored = _trained(settings, request, application, trainer, clock, progress)
-        with clock.stage(Stage.LOGGING):
-            model_id = _log(settings, run, made, model, scored)
-        run.log({f"seconds.{name}": seconds for name, seconds in clock.seconds.items()})
-    with reached(settings, "registering the model"):
-        version, aliases = _registered(mlflow, run, model_id, scored)
+    clock = Clock(progress)
+    job = job or str(structlog.contextvars.get_contextvars().get("job", ""))
+    with tracker(settings) as mlflow:
+        with reached(settings, "before the training"):
+            _close_left_over(settings, mlflow, application, job)
+            tags = _tags(application, request, job)
+            run = TrackedRun(mlflow, application.name, tags, _parameters(settings, request))
+        progress.line(f"run {run.id} in MLflow")
+        with reached(settings, "logging the training"), run:
+            made, model, scored = _trained(settings, request, application, trainer, clock, progress)
+            with clock.stage(Stage.LOGGING):
+                model_id = _log(settings, run, made, model, scored)
+            run.log({f"seconds.{name}": seconds for name, seconds in clock.seconds.items()})
+        with reached(settings, "registering the model"):
+            version, aliases = _registered(mlflow, run, model_id, scored)
     progress.line(f"version {version} of {application.name}" + "".join(f", {alias}" for alias in aliases))
     progress.stage(Stage.DONE, PERCENT[Stage.DONE])
     return {
@@ -114,11 +121,10 @@ def _asked(request: Train) -> tuple[Application, Trainer]:
         application = applications.get(request.application)
     except KeyError as error:
         raise BadRequest(str(error.args[0])) from None
-    if request.recipe not in application.batch:
-        raise BadRequest(
-            f"{application.name} has no recipe {request.recipe!r}; it has {', '.join(application.batch)}"
-        )
-    return application, RECIPES[request.recipe]
+    try:
+        return application, recipe(application, request.recipe)
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
 
 
 def _trained(
@@ -136,9 +142,8 @@ def _trained(
     parameters: Mapping[str, Any] = request.parameters
     if request.tune_seconds > 0:
         with clock.stage(Stage.TUNING):
-            parameters = tuned(
-                trainer, made, parameters, request.tune_seconds, settings.batch.threads, progress
-            )
+            found = tune(trainer, made, parameters, request.tune_seconds, settings.batch.threads, progress)
+        parameters = found.parameters
     with clock.stage(Stage.FITTING):
         model = trainer.fit(made, parameters, settings.batch.threads, progress)
     with clock.stage(Stage.EVALUATING):
@@ -153,7 +158,8 @@ def _scores(application: Application, made: Split, model: BatchModel) -> Scored:
         part = made.parts[name]
         return evaluation.scores(application, part, model.answers(part.frame), model.threshold, model)
 
-    return Scored(on("test"), on("validation"), evaluation.naive_scores(application, made))
+    naive = evaluation.naive_scores(application, made, made.test, model)
+    return Scored(on("test"), on("validation"), naive)
 
 
 def _log(settings: Settings, run: TrackedRun, made: Split, model: BatchModel, scored: Scored) -> str:
@@ -186,6 +192,18 @@ def _registered(mlflow: Mlflow, run: TrackedRun, model_id: str, scored: Scored) 
     except Exception as error:
         run.give_up(error)
         raise
+
+
+def _close_left_over(settings: Settings, mlflow: Mlflow, application: Application, job: str) -> None:
+    """Ends the runs of attempts that died: of this very job, and of jobs that have ended."""
+    with redis.client(settings.redis.url, timeout_seconds=1.0, retries=0) as store:
+
+        def over(other: str) -> bool:
+            return (bool(job) and other == job) or left_over.ended(store, other)
+
+        left = left_over.close(mlflow, application.name, over)
+    if left:
+        log.info("runs of dead attempts ended", runs=left)
 
 
 def _tags(application: Application, request: Train, job: str) -> dict[str, str]:

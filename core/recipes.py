@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Literal
 
-from core.declaration import Application, Classification, Regression
+from core.declaration import Application, Classification, Clustering, Regression
 
 Value = float | int | str
 
@@ -197,15 +197,28 @@ HIST_GRADIENT_BOOSTING = Recipe(
     ),
 )
 
+SEARCHED = _named(
+    Parameter(
+        name="segments", default=0, low=0, high=50, help="How many; 0: search for the number that is stable"
+    ),
+    Parameter(name="fewest", default=2, low=2, high=50, help="Where the search begins"),
+    Parameter(name="most", default=10, low=2, high=50, help="Where the search ends"),
+    Parameter(name="restarts", default=10, low=1, high=100, help="Starts, of which the best one is kept"),
+    SEEDED,
+)
+"""Of recipes that look for the number of segments by themselves."""
+
+KMEANS = Recipe(name="kmeans", title="K-means", tasks=(Clustering,), parameters=SEARCHED)
+
+GAUSSIAN_MIXTURE = Recipe(
+    name="gaussian_mixture", title="Gaussian mixture", tasks=(Clustering,), parameters=SEARCHED
+)
+
 RECIPES: Mapping[str, Recipe] = {
-    one.name: one
-    for one in (
-        CATBOOST,
-        HIST_GRADIENT_BOOSTING,
-    )
+    one.name: one for one in (CATBOOST, HIST_GRADIENT_BOOSTING, KMEANS, GAUSSIAN_MIXTURE)
 }
 
 
 def recipes(application: Application) -> tuple[Recipe, ...]:
     """Those that an application declares, in its order; raises KeyError for one that there is not."""
-    return tuple(RECIPES[name] for name in application.batch if name in RECIPES)
+    return tuple(RECIPES[name] for name in application.batch)

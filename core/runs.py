@@ -24,7 +24,11 @@ SCORES = "scores.json"
 ROWS = "rows"
 """Folder of artifacts: the rows that the model was fitted and scored on, as Parquet."""
 
+RUNNING = "RUNNING"
 FINISHED = "FINISHED"
+FAILED = "FAILED"
+KILLED = "KILLED"
+"""How a run stands; a candidate has finished and has a version."""
 
 PARTS = ("train", "validation", "test")
 
@@ -64,22 +68,18 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     end: datetime
 
 
-class Window(msgspec.Struct, frozen=True, kw_only=True):
-    """The rows on which runs were compared: scores are comparable where this is equal."""
-
-    start: datetime
-    end: datetime
-    rows: int
-    tables: dict[str, int]
-    """Table -> version."""
-
-
 class Evaluated(msgspec.Struct, frozen=True, kw_only=True):
     """The scores of a run on rows that neither it nor the runs that it was compared with were fitted on."""
 
-    window: Window
+    window: Span
+    rows: int
+    tables: dict[str, int]
+    """Table -> version."""
     scores: dict[str, float | None]
-    naive: dict[str, float | None] = {}
+
+    def same_rows(self, other: Evaluated) -> bool:
+        """Whether both stand for scores on the very same rows: only such scores are comparable."""
+        return (self.window, self.rows, self.tables) == (other.window, other.rows, other.tables)
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,9 +149,7 @@ def grouped(group: str, scores: Mapping[str, float | None]) -> dict[str, float]:
 def comparable(one: RunSummary, other: RunSummary) -> bool:
     """Whether both were evaluated on the same window, lately."""
     return (
-        one.evaluated is not None
-        and other.evaluated is not None
-        and one.evaluated.window == other.evaluated.window
+        one.evaluated is not None and other.evaluated is not None and one.evaluated.same_rows(other.evaluated)
     )
 
 

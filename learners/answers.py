@@ -1,24 +1,29 @@
 """Answers on their way: every one to the topic `predictions`, the newest to the publisher with their event.
 
 Step -> predictions (JSON) -> producer -> broker
-    `-> newest answers, newest labels -> publisher -> Redis
+    `-> newest answers, newest labels -> publisher (writes out those that are still the newest) -> Redis
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import partial
+from itertools import repeat
 from math import isnan
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
 import structlog
 
+from core.connect import kafka
 from core.declaration import Application, Classification, Clustering
 from core.names import Stream, topic
 from core.records import Judged, Prediction
+from learners.learner import Judged as JudgedRows
 from learners.learner import Step, moment
-from learners.lessons import Reader, label_value
+from learners.lessons import Floats, Ints, Reader, label_of
 from learners.publish import Publisher
 from learners.scores import UNCHOSEN
 
@@ -31,6 +36,20 @@ class Undelivered(RuntimeError):
     """The broker took an answer and lost it, or refused it for good."""
 
 
+def answers_producer(url: str, client: str, **options: Any) -> Any:
+    """A producer that speaks of failed messages only: a call for each that arrives costs as much again."""
+    return kafka.producer(url, client, **{"delivery.report.only.error": True} | options)
+
+
+_Line = msgspec.defstruct("_Line", [(name, Any) for name in Prediction.__struct_fields__], gc=False)
+"""A prediction whose times are text, in the order of its fields: all of a batch are made in one go."""
+
+_encode = msgspec.json.Encoder().encode
+
+Values = tuple[Iterable[bool | int | float], Iterable[float | None], Iterable[float | None]]
+"""Of answers: values, probabilities, thresholds."""
+
+
 class Answers:
     """Publishes what comes of the steps of one application."""
 
@@ -39,93 +58,94 @@ class Answers:
         self._producer = producer
         self._publisher = publisher
         self._topic = topic(application.name, Stream.PREDICTIONS)
-        self._encode = msgspec.json.Encoder().encode
+        self._label = label_of(application)
         self._undelivered = ""
 
     def tell(self, step: Step, reader: Reader) -> None:
         """Publishes the answers of a step, and the labels that became known."""
-        lessons, now = step.lessons, datetime.now(UTC)
+        lessons = step.lessons
         told = np.flatnonzero(~np.isnan(step.answers))
-        newest = set(told[-self._publisher.recent :].tolist())
-        # Plain numbers: one of numpy's costs more to take out than to encode.
-        columns = (
-            one[told].tolist()
-            for one in (
-                lessons.event_id,
-                lessons.entity,
-                lessons.time,
-                lessons.source_partition,
-                lessons.source_offset,
-                step.answers,
-                step.served,
-            )
+        lines = self._lines(step, told)
+        self._produce(lessons.entity[told].tolist(), lines)
+        newest = told[-self._publisher.recent :]
+        shown = zip(lessons.event_id[newest], lines[-len(newest) :], lessons.payload[newest], strict=True)
+        self._publisher.offer_answers(
+            [(event_id, partial(_shown, line, reader, payload)) for event_id, line, payload in shown]
         )
-        for n, event_id, entity, time, partition, offset, answer, served in zip(
-            told.tolist(), *columns, strict=True
-        ):
-            value, probability, threshold = self._value(answer, served)
-            prediction = Prediction(
-                application=self._application.name,
-                event_id=event_id,
-                entity=entity,
-                event_time=moment(time),
-                source_partition=partition,
-                source_offset=offset,
-                model=step.champion,
-                version=self._publisher.version,
-                value=value,
-                probability=probability,
-                threshold=threshold,
-                asked_at=now,
-            )
-            self._produce(entity, self._encode(prediction))
-            if n in newest:
-                self._publisher.offer_answer(prediction, reader.event(lessons.payload[n]))
         if self._application.label:
             self._judge(step, reader)
 
-    def _value(self, answer: float, served: float) -> tuple[bool | int | float, float | None, float | None]:
-        """Value, probability and threshold of an answer."""
+    def _lines(self, step: Step, told: Ints) -> list[bytes]:
+        """The predictions of these rows, as messages."""
+        lessons, now = step.lessons, msgspec.to_builtins(datetime.now(UTC))
+        times = np.datetime_as_string(lessons.time[told].astype("datetime64[us]"), timezone="UTC")
+        # Plain numbers: one of numpy's costs more to take out than to encode.
+        rows = map(
+            _Line,
+            repeat(self._application.name),
+            lessons.event_id[told].tolist(),
+            lessons.entity[told].tolist(),
+            times.tolist(),
+            lessons.source_partition[told].tolist(),
+            lessons.source_offset[told].tolist(),
+            repeat(step.champion),
+            repeat(self._publisher.version),
+            *self._values(step.answers[told], step.served[told]),
+            repeat(now),
+        )
+        return list(map(_encode, rows))
+
+    def _values(self, answers: Floats, served: Floats) -> Values:
         match self._application.task:
             case Classification():
-                threshold = None if isnan(served) else float(served)
-                value = bool(answer >= (UNCHOSEN if threshold is None else threshold))
-                return value, float(answer), threshold
+                positive = answers >= np.where(np.isnan(served), UNCHOSEN, served)
+                thresholds = [None if isnan(one) else one for one in served.tolist()]
+                return positive.tolist(), answers.tolist(), thresholds
             case Clustering():
-                return int(answer), None, None
+                return answers.astype(np.int64).tolist(), repeat(None), repeat(None)
             case _:
-                return float(answer), None, None
+                return answers.tolist(), repeat(None), repeat(None)
 
     def _judge(self, step: Step, reader: Reader) -> None:
         one = step.judged
-        count = len(one.truth)
-        for n in range(max(0, count - self._publisher.recent_truths), count):
-            truth = label_value(self._application, float(one.truth[n]))
-            self._publisher.offer_truth(one.event_id[n], truth)
-            if n < count - self._publisher.recent or np.isnan(one.answers[n]) or truth is None:
-                continue
-            value, probability, _ = self._value(one.answers[n], one.served[n])
-            judged = Judged(
-                application=self._application.name,
-                event_id=one.event_id[n],
-                entity=one.entity[n],
-                event_time=moment(one.time[n]),
-                known_time=moment(one.due[n]),
-                model=step.champion,
-                value=value,
-                probability=probability,
-                truth=truth,
-                event=reader.event(one.payload[n]),
-            )
-            self._publisher.offer_judged(judged)
+        known = np.arange(len(one.truth))[-self._publisher.recent_truths :]
+        truths = map(self._label, one.truth[known].tolist())
+        self._publisher.offer_truths(list(zip(one.event_id[known].tolist(), truths, strict=True)))
+        newest = np.arange(len(one.truth))[-self._publisher.recent :]
+        newest = newest[~np.isnan(one.answers[newest])]
+        values = self._values(one.answers[newest], one.served[newest])
+        self._publisher.offer_judged(
+            [
+                partial(self._judged, one, n, step.champion, value, probability, reader)
+                for n, value, probability, _ in zip(newest.tolist(), *values, strict=False)
+            ]
+        )
 
-    def _produce(self, key: str, value: bytes) -> None:
-        while True:
-            try:
-                self._producer.produce(self._topic, value, key, on_delivery=self._delivered)
-                return
-            except BufferError:
-                self._producer.poll(0.1)
+    def _judged(
+        self, one: JudgedRows, n: int, model: str, value: Any, probability: Any, reader: Reader
+    ) -> bytes:
+        judged = Judged(
+            application=self._application.name,
+            event_id=one.event_id[n],
+            entity=one.entity[n],
+            event_time=moment(one.time[n]),
+            known_time=moment(one.due[n]),
+            model=model,
+            value=value,
+            probability=probability,
+            truth=cast(Any, self._label(float(one.truth[n]))),
+            event=reader.event(one.payload[n]),
+        )
+        return _encode(judged)
+
+    def _produce(self, keys: list[str], values: list[bytes]) -> None:
+        for key, value in zip(keys, values, strict=True):
+            while True:
+                try:
+                    self._producer.produce(self._topic, value, key, on_delivery=self._delivered)
+                    break
+                except BufferError:
+                    self._producer.poll(0.1)
 
     def _delivered(self, error: Any, message: Any) -> None:
         if error is not None:
@@ -144,3 +164,8 @@ class Answers:
         if waiting:
             log.warning("no snapshot: answers still wait for the broker", waiting=waiting)
         return not waiting
+
+
+def _shown(prediction: bytes, reader: Reader, payload: bytes) -> bytes:
+    """A prediction as it is shown: with its event."""
+    return prediction[:-1] + b',"event":' + _encode(reader.event(payload)) + b"}"

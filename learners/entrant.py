@@ -23,7 +23,7 @@ from core.records import Segment
 from learners import scores as scoring
 from learners.awaiting import Awaiting, Growing
 from learners.estimated import Estimated
-from learners.lessons import Floats, Ints, Lessons, Objects, Rows, label_value
+from learners.lessons import Floats, Ints, Lessons, Objects, Rows, label_of
 from models.base import ColumnarModel, OnlineModel, Row, Segmenting, SegmentingColumns, Settled
 from models.roster import build, columnar, restore
 
@@ -65,6 +65,7 @@ class Entrant:
         self.application = application
         self.name = name
         self.share = share
+        self._label = label_of(application)
         one_by_one = build(application, name) if saved is None else restore(application, name, saved.model)
         compiled = columnar(name, one_by_one.to_bytes())
         self.model: OnlineModel | ColumnarModel = compiled or one_by_one
@@ -160,7 +161,7 @@ class Entrant:
             row = step if step >= 0 else ~step
             try:
                 if step < 0:
-                    model.learn_one(rows[row], label_value(self.application, awaiting.truth[row]))
+                    model.learn_one(rows[row], self._label(awaiting.truth[row]))
                     settled += [(row, one) for one in getattr(model, "settled", ())]
                 elif model.trained:
                     answers[row] = self._ask(model, rows[row])

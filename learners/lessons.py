@@ -1,24 +1,23 @@
 """From messages of the valid topic to lessons: what models may see of many events, apart from their labels.
 
-    bytes -> JSON -> Arrow -> Lessons(time, due, columns without label, truth)
+    bytes -> JSON -> one struct per event -> Lessons(time, due, columns without label, truth)
 
 Lessons are columns, one value per event, so that a model can take a thousand events in one go.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
+from itertools import repeat
+from operator import attrgetter, sub
 from typing import Any, Self
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.json
 
 from core.declaration import (
     Application,
@@ -34,7 +33,7 @@ from core.declaration import (
 )
 from core.features import features
 from core.names import SOURCE_OFFSET, SOURCE_PARTITION
-from core.schemas import valid_schema
+from learners.messages import Group, message
 from models.base import Row, row
 from models.columns import NULL, Column, Columns, identity
 
@@ -44,8 +43,13 @@ Objects = npt.NDArray[np.object_]
 
 MICROSECONDS = 1_000_000
 
+BLOCK = 1000
+"""Messages decoded at once: no more than the caches of a core hold as structs."""
+
 REMEMBERED_NAMES = 200_000
 """Names of entities whose number is kept at hand."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _number_of = lru_cache(maxsize=REMEMBERED_NAMES)(identity)
 
@@ -108,7 +112,9 @@ class Reader:
 
     def __init__(self, application: Application) -> None:
         self.application = application
-        self._schema = valid_schema(application)
+        made = message(application)
+        self._one = msgspec.json.Decoder(made.type).decode
+        self._groups = made.groups
         self._decode = msgspec.json.Decoder().decode
         self._leaves = [
             (path, leaf)
@@ -116,44 +122,46 @@ class Reader:
             if path != application.label and isinstance(leaf, Number | Flag | Category | Entity | EventTime)
         ]
         self._features = [one.name for one in features(application)]
-        self._delay = _delay(application)
 
     def lessons(self, partitions: Ints, offsets: Ints, sent: Ints, payloads: Sequence[bytes]) -> Lessons:
         """The lessons in these messages; raises BadEvent when any of them is none."""
+        if len(payloads) > BLOCK:
+            cuts = [slice(at, at + BLOCK) for at in range(0, len(payloads), BLOCK)]
+            return Lessons.joined(
+                [self.lessons(partitions[one], offsets[one], sent[one], payloads[one]) for one in cuts]
+            )
         try:
             return self._lessons(partitions, offsets, sent, payloads)
-        except (pa.ArrowException, ValueError, OverflowError) as error:
+        except (msgspec.MsgspecError, ValueError, OverflowError) as error:
             raise BadEvent(f"the message is no event: {error}") from None
 
     def _lessons(self, partitions: Ints, offsets: Ints, sent: Ints, payloads: Sequence[bytes]) -> Lessons:
-        table = _table(self._schema, payloads)
         application = self.application
-        time = _microseconds(table[application.event_time.name])
-        found = {
-            SOURCE_PARTITION: table[SOURCE_PARTITION],
-            SOURCE_OFFSET: table[SOURCE_OFFSET],
-            application.identifier.name: table[application.identifier.name],
-            application.key: table[application.key],
-            application.event_time.name: table[application.event_time.name],
-        }
-        for name, column in found.items():
-            if column.null_count:
-                raise BadEvent(f"the event has no field {name!r}")
+        cells = Cells(list(map(self._one, payloads)), self._groups)
+        time = _microseconds(cells.of(application.event_time.name))
         return Lessons(
             partition=partitions,
             offset=offsets,
-            source_partition=_integers(found[SOURCE_PARTITION]),
-            source_offset=_integers(found[SOURCE_OFFSET]),
+            source_partition=integers(cells.of(SOURCE_PARTITION)),
+            source_offset=integers(cells.of(SOURCE_OFFSET)),
             time=time,
-            due=time + self._delay(table),
-            event_id=_objects(found[application.identifier.name].to_pylist()),
-            entity=_objects(found[application.key].to_pylist()),
-            truth=_truths(application, table),
+            due=time + self._delays(cells),
+            event_id=_objects(cells.of(application.identifier.name)),
+            entity=_objects(cells.of(application.key)),
+            truth=_truths(application, cells),
             sent=sent,
             payload=_objects(payloads),
             windowed=np.full((len(time), len(self._features)), np.nan),
-            columns={path: _column(leaf, _leaf(table, path)) for path, leaf in self._leaves},
+            columns={path: _column(leaf, cells.of(path)) for path, leaf in self._leaves},
         )
+
+    def _delays(self, cells: Cells) -> Ints:
+        """How long after each event its label is known: a span, or the seconds in a field of the event."""
+        declared = self.application.label_delay
+        if isinstance(declared, timedelta):
+            span = round(declared.total_seconds() * MICROSECONDS)
+            return np.full(len(cells), span, dtype=np.int64)
+        return np.rint(floats(cells.of(declared)) * MICROSECONDS).astype(np.int64)
 
     def none(self) -> Lessons:
         """No lessons."""
@@ -195,16 +203,21 @@ class Rows:
         return made
 
 
-def label_value(application: Application, truth: float) -> bool | int | float | None:
-    """A truth as the label's own value: the class, the number, or None where there is none."""
+def label_of(application: Application) -> Callable[[float], bool | int | float | None]:
+    """What turns a truth into the label's own value: the class, the number, or None where there is none."""
     match application.task:
         case Classification(positive=positive):
-            return positive if truth == 1.0 else not positive
+            return lambda truth: positive if truth == 1.0 else not positive
         case Clustering():
-            return None
+            return lambda _: None
         case _:
             label = dict(leaves(application))[application.label or ""]
-            return int(truth) if isinstance(label, Number) and label.integer else truth
+            return int if isinstance(label, Number) and label.integer else float
+
+
+def label_value(application: Application, truth: float) -> bool | int | float | None:
+    """A single truth as the label's own value."""
+    return label_of(application)(truth)
 
 
 def with_features(application: Application, lessons: Lessons) -> Columns:
@@ -215,105 +228,84 @@ def with_features(application: Application, lessons: Lessons) -> Columns:
     return made
 
 
-def json_lines(payloads: Sequence[bytes]) -> bytes:
-    """Messages as lines of JSON for Arrow; raises ValueError when one of them is no object, or no UTF-8.
-
-    Arrow's reader passes over blank lines, and a lone `null` ends the process (pyarrow 25). It does not look
-    into texts, and what it lets through must be JSON to those who decode one message.
-    """
-    if not all(one[:1] == b"{" and one[-1:] == b"}" for one in payloads):
-        raise ValueError("not a JSON object")
-    lines = b"\n".join(payloads)
-    if not lines.isascii():
-        lines.decode()
-    return lines
+_NONE: Mapping[str, Group] = {}
 
 
-def _table(schema: pa.Schema, payloads: Sequence[bytes]) -> pa.Table:
-    if not payloads:
-        return schema.empty_table()
-    lines = json_lines(payloads)
-    table = pa.json.read_json(
-        pa.BufferReader(lines),
-        # One block: a row may not lie across two.
-        read_options=pa.json.ReadOptions(use_threads=False, block_size=len(lines) + 1),
-        parse_options=pa.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error"),
-    )
-    if table.num_rows != len(payloads):
-        raise BadEvent(f"{len(payloads)} messages gave {table.num_rows} rows")
-    return table.combine_chunks()
+class Cells:
+    """Decoded messages, and their cells by dotted path."""
+
+    def __init__(self, events: list[Any], groups: Mapping[str, Group] = _NONE) -> None:
+        self._events = events
+        self._groups = groups
+        self._within: dict[str, list[Any]] = {}
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def of(self, path: str) -> list[Any]:
+        """A cell per message; None is null, or missing."""
+        outer, _, inner = path.partition(".")
+        if not inner:
+            return list(map(attrgetter(outer), self._events))
+        group = self._within.get(outer)
+        if group is None:
+            nothing = self._groups[outer]()
+            found = map(attrgetter(outer), self._events)
+            group = self._within[outer] = [nothing if one is None else one for one in found]
+        return list(map(attrgetter(inner), group))
 
 
-def _truths(application: Application, table: pa.Table) -> Floats:
+def _truths(application: Application, cells: Cells) -> Floats:
     match application.task:
         case Clustering():
-            return np.full(table.num_rows, np.nan)
+            return np.full(len(cells), np.nan)
         case Classification(label=label, positive=positive):
-            column = table[label]
-            made = pc.equal(column, pa.scalar(positive)).cast(pa.float64())
+            return np.array([cell == positive for cell in cells.of(label)], dtype=np.float64)
         case _:
-            column = table[application.label or ""]
-            made = column.cast(pa.float64())
-    truths = np.asarray(made.to_numpy(), dtype=np.float64)
-    if not np.isfinite(truths).all():
-        raise BadEvent(f"the event has no field {application.label!r}")
-    return truths
+            return floats(cells.of(application.label or ""))
 
 
-def _leaf(table: pa.Table, path: str) -> Any:
-    outer, _, inner = path.partition(".")
-    column = table[outer].combine_chunks()
-    if inner:
-        # `field` would look past the group's own nulls.
-        column = pc.struct_field(column, inner)
-    return column
-
-
-def _column(leaf: Leaf, column: Any) -> Column:
+def _column(leaf: Leaf, cells: list[Any]) -> Column:
     match leaf:
         case Number():
-            made = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
-            if np.isfinite(made).sum() != len(made) - column.null_count:
-                raise BadEvent(f"{leaf.name!r} is not finite")  # Arrow takes the words NaN and Infinity
-            return np.asarray(made, dtype=np.float64)
+            return floats(cells)
         case Flag():
-            return np.asarray(pc.fill_null(column.cast(pa.int8()), NULL).to_numpy(zero_copy_only=False))
+            return np.fromiter(map(_FLAGS.__getitem__, cells), np.int8, len(cells))
         case Category(values=values):
-            code = pc.fill_null(pc.index_in(column, value_set=pa.array(values)), len(values))
-            return np.asarray(pc.if_else(column.is_null(), pa.scalar(NULL, pa.int32()), code))
+            places = {value: n for n, value in enumerate(values)} | {None: NULL}
+            return np.fromiter(map(places.get, cells, repeat(len(values))), np.int32, len(cells))
         case Entity():
-            names = pc.dictionary_encode(column, null_encoding="encode")
-            numbers = np.array([_number_of(name) for name in names.dictionary.to_pylist()], dtype=np.int64)
-            return np.asarray(numbers[np.asarray(names.indices)])
+            return np.fromiter(map(_number_of, cells), np.int64, len(cells))
         case _:
-            return _microseconds(column)
+            return _microseconds(cells)
 
 
-def _microseconds(column: Any) -> Ints:
-    return _integers(pc.fill_null(column.cast(pa.int64()), 0))
+_FLAGS: dict[bool | None, int] = {None: NULL, False: 0, True: 1}
 
 
-def _integers(column: Any) -> Ints:
-    return np.asarray(column, dtype=np.int64)
+def floats(cells: Sequence[float | None]) -> Floats:
+    """Numbers as a column, (n,); null is NaN."""
+    try:
+        return np.fromiter(cells, np.float64, len(cells))
+    except TypeError:  # nulls, which most columns never have
+        return np.fromiter([np.nan if one is None else one for one in cells], np.float64, len(cells))
+
+
+def _microseconds(cells: Sequence[datetime | None]) -> Ints:
+    spans = list(map(sub, [_EPOCH if one is None else one for one in cells], repeat(_EPOCH)))
+    days, seconds, rest = (integers(list(map(part, spans))) for part in _PARTS)
+    return (days * 86_400 + seconds) * MICROSECONDS + rest
+
+
+_PARTS = attrgetter("days"), attrgetter("seconds"), attrgetter("microseconds")
+
+
+def integers(cells: Sequence[int]) -> Ints:
+    """Whole numbers as a column, (n,)."""
+    return np.fromiter(cells, np.int64, len(cells))
 
 
 def _objects(values: Sequence[Any]) -> Objects:
     made = np.empty(len(values), dtype=object)
     made[:] = values
     return made
-
-
-def _delay(application: Application) -> Callable[[pa.Table], Ints]:
-    """How long after each event its label is known: a span, or the seconds in a field of the event."""
-    declared = application.label_delay
-    if isinstance(declared, timedelta):
-        span = round(declared.total_seconds() * MICROSECONDS)
-        return lambda table: np.full(table.num_rows, span, dtype=np.int64)
-
-    def of_field(table: pa.Table) -> Ints:
-        seconds = np.asarray(table[declared].cast(pa.float64()).to_numpy(), dtype=np.float64)
-        if not np.isfinite(seconds).all():
-            raise BadEvent(f"the event has no field {declared!r}")
-        return np.rint(seconds * MICROSECONDS).astype(np.int64)
-
-    return of_field

@@ -18,13 +18,13 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from core import names
-from core.connect import kafka
 from core.connect.mlflow import Mlflow
 from core.declaration import Application
 from core.names import Job
 from core.settings import Settings
 from core.snapshots import Header
 from learners import lineage
+from learners.answers import answers_producer
 from learners.control import Desk, Return
 from learners.learner import Learner
 from learners.loop import Loop
@@ -79,7 +79,7 @@ class Life:
     def begin(self, source: Source, stop: threading.Event, waiting: Waiting) -> Loop:
         """The first loop. Raises UnusableSnapshot, LostOffsets, or Stopped when told to end meanwhile."""
         self._source = source
-        self._producer = kafka.producer(
+        self._producer = answers_producer(
             self._options.broker.url, f"millrace-learner-{self._application.name}"
         )
         self._kept = lambda: source.kept(stop, waiting)

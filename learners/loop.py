@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from operator import methodcaller
 from typing import Any
 
 import msgspec
@@ -28,7 +29,7 @@ from learners.answers import Answers
 from learners.control import Desk, Refused, Return
 from learners.every import Every
 from learners.learner import Learner
-from learners.lessons import MICROSECONDS, BadEvent, Lessons
+from learners.lessons import MICROSECONDS, BadEvent, Lessons, integers
 from learners.merge import Merge
 from learners.publish import Publisher
 from learners.remembered import Remembered
@@ -59,6 +60,8 @@ LOOK_S = 5.0
 
 POINT_LESSONS, POINT_S, POINT_LEAST_S = 500, 2.0, 0.2
 """A point of the history after so many lessons, or so much time in which something changed; never sooner."""
+
+_PARTITION, _OFFSET, _TIMESTAMP, _VALUE = map(methodcaller, ("partition", "offset", "timestamp", "value"))
 
 SNAPSHOT_REST = 20
 """A snapshot that takes long is followed by so many times its duration without one."""
@@ -215,15 +218,18 @@ class Loop:
             return
         lessons = self._read(messages)
         if len(lessons):
-            asked = np.array([self._learner.next_offsets.get(p, 0) for p in lessons.partition.tolist()])
-            before = lessons.offset < asked
-            self._merge.add(lessons.take(np.flatnonzero(~before)), self._listened)
-            if self._taking_back and before.any():
+            before = np.zeros(len(lessons), dtype=np.bool_)
+            for partition, asked in self._learner.next_offsets.items():
+                before |= (lessons.partition == partition) & (lessons.offset < asked)
+            known = before.any()
+            self._merge.add(lessons.take(np.flatnonzero(~before)) if known else lessons, self._listened)
+            if self._taking_back and known:
                 waited, without = self._learner.waited(lessons.take(np.flatnonzero(before)))
                 until = self._room.deadlines(waited, now, int(time.time() * MICROSECONDS))
                 self._room.add(waited, np.where(without, now, until), now)
-        for message in messages:
-            self._read_again(message.partition(), message.offset() + 1)
+        if self._again:
+            for message in messages:
+                self._read_again(message.partition(), message.offset() + 1)
 
     def _read(self, messages: Sequence[Any]) -> Lessons:
         """All lessons in these messages; what is none is passed over."""
@@ -238,10 +244,10 @@ class Loop:
             return self._learner.reader.none()
 
     def _lessons(self, messages: Sequence[Any]) -> Lessons:
-        places = np.array([(m.partition(), m.offset(), m.timestamp()[1]) for m in messages], dtype=np.int64)
-        return self._learner.reader.lessons(
-            places[:, 0], places[:, 1], places[:, 2], [m.value() or b"" for m in messages]
-        )
+        partitions, offsets = (integers(list(map(one, messages))) for one in (_PARTITION, _OFFSET))
+        sent = integers([time for _, time in map(_TIMESTAMP, messages)])
+        values = [value or b"" for value in map(_VALUE, messages)]
+        return self._learner.reader.lessons(partitions, offsets, sent, values)
 
     def _hear(self, messages: Sequence[Any], now: float) -> None:
         if not messages:

@@ -4,7 +4,7 @@
     control <- the same thread, about every second <- Redis
 
 Redis may be away: the loop goes on, the thread tries again, and what is newest then is written. During a
-backfill only the newest answers are encoded; the rest would be pushed out of the list at once.
+backfill only the newest answers are written out; the rest would be pushed out of the list at once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +23,7 @@ from redis.exceptions import RedisError
 
 from core import control, names
 from core.control import Control, Place, Version
-from core.records import Judged, LearnerReport, Prediction
+from core.records import LearnerReport
 from core.snapshots import Header, Payload, seal
 from learners.versions import KEPT_IN_REDIS, described
 
@@ -38,6 +38,9 @@ HISTORY = 4000
 """Points that the history keeps, about."""
 
 _encode = msgspec.json.Encoder().encode
+
+Written = Callable[[], bytes]
+"""What goes to Redis, made when it goes: most of what a backfill offers is pushed out before."""
 
 
 class Publisher(threading.Thread):
@@ -67,9 +70,9 @@ class Publisher(threading.Thread):
         self._versions: list[Version] | None = None
         self._report: LearnerReport | None = None
         self._points: deque[bytes] = deque(maxlen=HISTORY)
-        self._answers: deque[tuple[Prediction, dict[str, Any]]] = deque(maxlen=recent)
+        self._answers: deque[tuple[str, Written]] = deque(maxlen=recent)
         self._truths: deque[tuple[str, Any]] = deque(maxlen=self.recent_truths)
-        self._judged: deque[Judged] = deque(maxlen=recent)
+        self._judged: deque[Written] = deque(maxlen=recent)
         self._shown: OrderedDict[str, None] | None = None
         self._ending = threading.Event()
 
@@ -97,20 +100,20 @@ class Publisher(threading.Thread):
         """A point of the history."""
         self._points.append(_encode(point))
 
-    def offer_answer(self, prediction: Prediction, event: dict[str, Any]) -> None:
-        """An answer and the event without its label."""
+    def offer_answers(self, answers: Sequence[tuple[str, Written]]) -> None:
+        """Answers by event id, the newest last; written out when it is their turn and they are still new."""
         with self._lock:
-            self._answers.append((prediction, event))
+            self._answers.extend(answers)
 
-    def offer_truth(self, event_id: str, truth: Any) -> None:
-        """A label that became known."""
+    def offer_truths(self, truths: Sequence[tuple[str, Any]]) -> None:
+        """Labels that became known, by event id."""
         with self._lock:
-            self._truths.append((event_id, truth))
+            self._truths.extend(truths)
 
-    def offer_judged(self, judged: Judged) -> None:
-        """An answer and the label that became known after it."""
+    def offer_judged(self, judged: Sequence[Written]) -> None:
+        """Answers and the labels that became known after them, the newest last."""
         with self._lock:
-            self._judged.append(judged)
+            self._judged.extend(judged)
 
     def run(self) -> None:
         """Writes until told to end, then once more."""
@@ -234,15 +237,14 @@ class Publisher(threading.Thread):
         with self._lock:
             answers, self._answers = self._answers, deque(maxlen=self.recent)
             truths, self._truths = self._truths, deque(maxlen=self._truths.maxlen)
-        fresh = {prediction.event_id: (prediction, event) for prediction, event in answers}
-        fresh = {event_id: one for event_id, one in fresh.items() if event_id not in shown}
+        fresh = {event_id: written for event_id, written in answers if event_id not in shown}
         known = {
             event_id: _encode(truth) for event_id, truth in truths if event_id in shown or event_id in fresh
         }
         gone = list(shown)[: max(0, len(shown) + len(fresh) - self.recent)]
         try:
             if fresh or known:
-                self._push([_encode(_with_event(*one)) for one in fresh.values()], known, gone)
+                self._push([written() for written in fresh.values()], known, gone)
         except RedisError:
             with self._lock:
                 self._answers = deque([*answers, *self._answers], maxlen=self.recent)
@@ -261,7 +263,7 @@ class Publisher(threading.Thread):
             return
         key = names.judged_key(self._application)
         pipeline = self._redis.pipeline(transaction=True)
-        pipeline.lpush(key, *(_encode(one) for one in judged))
+        pipeline.lpush(key, *(written() for written in judged))
         pipeline.ltrim(key, 0, self.recent - 1)
         try:
             pipeline.execute()
@@ -286,10 +288,6 @@ class Publisher(threading.Thread):
         """The event ids in the list, oldest first: what the process before this one left there."""
         entries = self._redis.lrange(names.recent_key(self._application), 0, -1)
         return OrderedDict((msgspec.json.decode(entry)["event_id"], None) for entry in reversed(entries))
-
-
-def _with_event(prediction: Prediction, event: dict[str, Any]) -> dict[str, Any]:
-    return msgspec.structs.asdict(prediction) | {"event": event}
 
 
 def wait_for(redis: Redis, stop: threading.Event) -> bool:

@@ -14,15 +14,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.json
 
 from core.declaration import Application
 from core.features import features
 from core.names import SOURCE_OFFSET, SOURCE_PARTITION
-from learners.lessons import MICROSECONDS, Floats, Ints, Lessons, json_lines
+from learners.lessons import MICROSECONDS, Cells, Floats, Ints, Lessons, floats, integers
+from learners.messages import feature_row
 
 URGENT_S = 30
 """An event is of now when it happened at most so long ago when it came."""
@@ -46,13 +46,8 @@ class Remembered:
 
     def __init__(self, application: Application, wait_seconds: float) -> None:
         """`wait_seconds` 0 means that nothing is waited for."""
-        self._schema = pa.schema(
-            [
-                (SOURCE_PARTITION, pa.int64()),
-                (SOURCE_OFFSET, pa.int64()),
-                *((one.name, pa.float64()) for one in features(application)),
-            ]
-        )
+        self._decode = msgspec.json.Decoder(feature_row(application)).decode
+        self._names = [one.name for one in features(application)]
         self.used = bool(features(application)) and wait_seconds > 0
         self._wait = wait_seconds
         self._silent_since = 0.0
@@ -82,25 +77,15 @@ class Remembered:
     def hear(self, payloads: Sequence[bytes], now: float) -> None:
         """Messages of the topic `features`; the newest of an event counts. Raises ValueError on others."""
         self._silent_since, self._deaf = now, False
-        lines = json_lines(payloads)
         try:
-            table = pa.json.read_json(
-                pa.BufferReader(lines),
-                read_options=pa.json.ReadOptions(use_threads=False, block_size=len(lines) + 1),
-                parse_options=pa.json.ParseOptions(
-                    explicit_schema=self._schema, unexpected_field_behavior="ignore"
-                ),
-            )
-        except pa.ArrowException as error:
+            cells = Cells(list(map(self._decode, payloads)))
+        except msgspec.MsgspecError as error:
             raise ValueError(f"a message of features can't be read: {error}") from None
-        for name in (SOURCE_PARTITION, SOURCE_OFFSET):
-            if table[name].null_count:
-                raise ValueError(f"a message of features has no {name!r}")
-        columns = [np.asarray(table[name].to_numpy()) for name in self._schema.names]
-        partitions, offsets = (one.astype(np.int64) for one in columns[:2])
+        partitions, offsets = integers(cells.of(SOURCE_PARTITION)), integers(cells.of(SOURCE_OFFSET))
+        columns = [floats(cells.of(name)) for name in self._names]
         self._note(partitions, offsets, now)
         keys = np.concatenate([self._keys, identity(partitions, offsets)])
-        values = np.concatenate([self._values, np.stack(columns[2:], axis=1).astype(np.float64)])
+        values = np.concatenate([self._values, np.stack(columns, axis=1)])
         order = np.argsort(keys, kind="stable")
         newest = order[np.append(np.diff(keys[order]) > 0, True)]
         if len(newest) > MOST:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import repeat
+from operator import is_, methodcaller
 from typing import Any, NamedTuple
 
 import structlog
@@ -19,6 +21,8 @@ log = structlog.get_logger("millrace.learner")
 
 ASK_SECONDS = 5.0
 LONGEST_PAUSE_S = 5.0
+
+_ERROR = methodcaller("error")
 
 
 class LostOffsets(RuntimeError):
@@ -136,7 +140,11 @@ class Source:
     def poll(self, most: int, timeout: float) -> Found:
         """What came; raises LostOffsets, or what is fatal."""
         found = Found([], [], [])
-        for message in self._consumer.consume(most, timeout):
+        came = self._consumer.consume(most, timeout)
+        if not self._features and all(map(is_, map(_ERROR, came), repeat(None))):
+            found.messages.extend(came)
+            return found
+        for message in came:
             error, valid = message.error(), message.topic() == self.topic
             if error is None:
                 (found.messages if valid else found.features).append(message)

@@ -26,6 +26,7 @@ from serving.reports import Reports
 from serving.routes import (
     batch,
     control,
+    diagnostics,
     drift,
     health,
     incremental,
@@ -67,7 +68,20 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.sql_limiter = None
     problems.install(app)
     docs.install(app)
-    for module in (health, status, incremental, control, batch, jobs, drift, sql, monitoring, scenarios):
+    routes = (
+        health,
+        status,
+        incremental,
+        control,
+        batch,
+        jobs,
+        diagnostics,
+        drift,
+        sql,
+        monitoring,
+        scenarios,
+    )
+    for module in routes:
         app.include_router(module.router)
     app.add_middleware(Envelope, meters=services.meters)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]

@@ -103,7 +103,9 @@ class BatchModels:
         """Ends the background thread; it may take as long as one answer of MLflow."""
         self._stop.set()
         self._worker.shutdown(wait=False, cancel_futures=True)
-        self._thread.join(timeout=ANSWER_SECONDS)
+        if self._thread.is_alive():
+            self._thread.join(timeout=ANSWER_SECONDS)
+        self._mlflow.close()
 
     def standing(self, application: str) -> Standing:
         """What is known of an application; touches memory only."""

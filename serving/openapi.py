@@ -10,11 +10,13 @@ from fastapi.openapi.utils import get_openapi
 
 from core.applications import APPLICATIONS
 from core.batch import Diagnose, DriftReport, Evaluate, JobReport, Request, Train
+from core.diagnostics.shapes import Result
 from core.drift import DriftFound
 from core.scenarios import DEFAULT_MINUTES, KINDS
 from core.validation import request_type
 from serving import answers as shapes
 from serving.batch_answers import BatchAnswer, RunsAnswer
+from serving.diagnostic_answers import DiagnosticsAnswer
 from serving.problems import MEDIA_TYPE, ProblemBody
 
 _REF = "#/components/schemas/{name}"
@@ -40,6 +42,8 @@ _ANSWERS = (
     DriftFound,
     BatchAnswer,
     RunsAnswer,
+    DiagnosticsAnswer,
+    Result,
     ProblemBody,
 )
 

@@ -319,7 +319,7 @@ class Client:
         response = self._call("POST", "/api/v1/sql/query", json=body, timeout=self._sql_timeout)
         return self._decode(response, Result)
 
-    def _get(self, path: str, kind: type[T], **params: int) -> T:
+    def _get(self, path: str, kind: type[T], **params: int | str) -> T:
         return self._decode(self._call("GET", path, attempts=ATTEMPTS, params=params), kind)
 
     def _call(self, method: str, path: str, *, attempts: int = 1, **options: Any) -> httpx.Response:

@@ -19,6 +19,7 @@ import streamlit as st
 
 from core.settings import settings
 from ui.client import ApiError, Client, Live, Point, Recent, Status, Table, Version
+from ui.client_batch import BatchClient
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -61,11 +62,11 @@ class Memory:
 
 
 @st.cache_resource(on_release=Client.close, show_spinner=False)
-def client() -> Client:
+def client() -> BatchClient:
     """The one client of this process."""
     chosen = settings()
     timeout = chosen.ui.api_timeout_seconds
-    return Client(chosen.api_url, timeout, timeout + chosen.serving.sql_seconds)
+    return BatchClient(chosen.api_url, timeout, timeout + chosen.serving.sql_seconds)
 
 
 @st.cache_resource(show_spinner=False)
@@ -111,35 +112,36 @@ def forget() -> None:
 
 def status() -> Reading[Status]:
     """The state of every application and part."""
-    return _read(_status)
+    return read(_status)
 
 
 def live(application: str) -> Reading[Live]:
     """The latest report of an application's learner."""
-    return _read(_live, application)
+    return read(_live, application)
 
 
 def history(application: str, points: int = HISTORY_POINTS) -> Reading[list[Point]]:
     """Score points, oldest first."""
-    return _read(_history, application, points)
+    return read(_history, application, points)
 
 
 def predictions(application: str, limit: int, judged: bool = False) -> Reading[list[Recent]]:
     """The newest answers, newest first; with `judged`, the newest whose label has become known."""
-    return _read(_predictions, application, limit, judged)
+    return read(_predictions, application, limit, judged)
 
 
 def versions(application: str) -> Reading[list[Version]]:
     """What the learner can go back to, newest first."""
-    return _read(_versions, application)
+    return read(_versions, application)
 
 
 def schema(application: str) -> Reading[list[Table]]:
     """The tables that an application's queries may name."""
-    return _read(_schema, application)
+    return read(_schema, application)
 
 
-def _read(ask: Callable[..., T], *about: Any) -> Reading[T]:
+def read(ask: Callable[..., T], *about: Any) -> Reading[T]:
+    """Asks, and remembers the answer; a failure brings the last good answer of the last seconds with it."""
     question = (ask.__name__, *about)
     try:
         answer = ask(*about)

@@ -15,12 +15,13 @@ import pandas as pd
 from batch.datasets import Dataset
 from batch.progress import Progress, Stopped
 from batch.split import Split
-from batch.trainers.supervised import chosen_form, finished, target
-from batch.trainers.trainer import SEEDED, Parameter, about, categories, merged, named, teachable
+from batch.trainers.supervised import chosen_form, finished, target, truth
+from batch.trainers.trainer import about, categories, merged, teachable
 from core.batch import Stage
 from core.declaration import Classification, Regression
+from core.recipes import CATBOOST, Parameter
 from models.registered.model import BatchModel
-from models.registered.target import FORMS, Target
+from models.registered.target import Target
 
 PATIENCE = 50
 """Trees without a better score on validation rows, after which it stops."""
@@ -44,46 +45,10 @@ QUICK: Mapping[str, Any] = {"iterations": 120, "learning_rate": 0.15}
 class CatBoost:
     """Gradient boosting of symmetric trees: a classifier or a regressor, as the task needs."""
 
-    name: ClassVar[str] = "catboost"
-    title: ClassVar[str] = "CatBoost"
-    tasks: ClassVar[tuple[type, ...]] = (Classification, Regression)
-    parameters: ClassVar[Mapping[str, Parameter]] = named(
-        Parameter(
-            name="iterations", default=600, low=1, high=5000, help="Trees at most; validation rows stop earlier"
-        ),
-        Parameter(name="depth", default=4, low=1, high=10, tuned=(3, 7), help="Questions on the way to a leaf"),
-        Parameter(
-            name="learning_rate",
-            default=0.05,
-            low=0.001,
-            high=1,
-            tuned=(0.02, 0.2),
-            log=True,
-            help="How much each tree corrects those before it",
-        ),
-        Parameter(
-            name="l2_leaf_reg",
-            default=3.0,
-            low=0,
-            high=1000,
-            tuned=(0.5, 30),
-            log=True,
-            help="Draws leaves with few rows to 0",
-        ),
-        Parameter(
-            name="class_weights",
-            default="none",
-            choices=("none", "SqrtBalanced", "Balanced"),
-            help="Whether the rare class weighs more; probabilities are then no longer calibrated",
-        ),
-        Parameter(
-            name="target",
-            default="auto",
-            choices=("auto", *FORMS),
-            help="What a regressor is taught: the label, or its ratio to the naive answer; auto: validation decides",
-        ),
-        SEEDED,
-    )
+    name: ClassVar[str] = CATBOOST.name
+    title: ClassVar[str] = CATBOOST.title
+    tasks: ClassVar[tuple[type, ...]] = CATBOOST.tasks
+    parameters: ClassVar[Mapping[str, Parameter]] = CATBOOST.parameters
 
     def fit(
         self, split: Split, parameters: Mapping[str, Any], threads: int, progress: Progress
@@ -166,7 +131,7 @@ def _pool(dataset: Dataset, form: Target | None) -> Any:
     frame: pd.DataFrame = dataset.frame
     return Pool(
         frame,
-        dataset.target if form is None else form.taught(dataset.target, frame),
+        truth(dataset) if form is None else form.taught(truth(dataset), frame),
         cat_features=categories(dataset.application),
         weight=None if form is None else form.weights(frame),
     )

@@ -15,12 +15,14 @@ import numpy as np
 from batch.datasets import Dataset
 from batch.progress import Progress
 from batch.split import Split
-from batch.trainers.supervised import chosen_form, finished, target
-from batch.trainers.trainer import SEEDED, Parameter, about, categories, merged, named, teachable
+from batch.trainers.supervised import chosen_form, finished, target, truth
+from batch.trainers.threads import limited
+from batch.trainers.trainer import about, categories, merged, teachable
 from core.batch import Stage
 from core.declaration import Classification, Regression, Task
+from core.recipes import HIST_GRADIENT_BOOSTING, Parameter
 from models.registered.model import BatchModel
-from models.registered.target import FORMS, Target
+from models.registered.target import Target
 
 PATIENCE = 20
 """Trees without a better score on validation rows, after which it stops."""
@@ -35,51 +37,10 @@ QUICK: Mapping[str, Any] = {"iterations": 60, "learning_rate": 0.15}
 class HistGradientBoosting:
     """Gradient boosting over binned inputs: a classifier or a regressor, as the task needs."""
 
-    name: ClassVar[str] = "hist_gradient_boosting"
-    title: ClassVar[str] = "Histogram gradient boosting"
-    tasks: ClassVar[tuple[type, ...]] = (Classification, Regression)
-    parameters: ClassVar[Mapping[str, Parameter]] = named(
-        Parameter(
-            name="iterations", default=300, low=1, high=5000, help="Trees at most; validation rows stop earlier"
-        ),
-        Parameter(
-            name="leaves", default=8, low=2, high=255, tuned=(4, 48), log=True, help="Leaves of a tree, at most"
-        ),
-        Parameter(
-            name="learning_rate",
-            default=0.06,
-            low=0.001,
-            high=1,
-            tuned=(0.02, 0.2),
-            log=True,
-            help="How much each tree corrects those before it",
-        ),
-        Parameter(
-            name="l2",
-            default=3.0,
-            low=0,
-            high=1000,
-            tuned=(0.1, 30),
-            log=True,
-            help="Draws leaves with few rows to 0",
-        ),
-        Parameter(
-            name="least_in_leaf", default=20, low=1, high=10_000, tuned=(5, 100), log=True, help="Rows of a leaf"
-        ),
-        Parameter(
-            name="class_weights",
-            default="none",
-            choices=("none", "balanced"),
-            help="Whether the rare class weighs more; probabilities are then no longer calibrated",
-        ),
-        Parameter(
-            name="target",
-            default="auto",
-            choices=("auto", *FORMS),
-            help="What a regressor is taught: the label, or its ratio to the naive answer; auto: validation decides",
-        ),
-        SEEDED,
-    )
+    name: ClassVar[str] = HIST_GRADIENT_BOOSTING.name
+    title: ClassVar[str] = HIST_GRADIENT_BOOSTING.title
+    tasks: ClassVar[tuple[type, ...]] = HIST_GRADIENT_BOOSTING.tasks
+    parameters: ClassVar[Mapping[str, Parameter]] = HIST_GRADIENT_BOOSTING.parameters
 
     def fit(
         self, split: Split, parameters: Mapping[str, Any], threads: int, progress: Progress
@@ -88,7 +49,7 @@ class HistGradientBoosting:
         held = merged(self, parameters)
         application, train, validation = split.train.application, split.train, split.validation
         teachable(train, application.task)
-        with _threads(threads):
+        with limited(threads, train.rows):
             form = None
             if isinstance(application.task, Regression):
                 form = self._target(held, train, validation, progress)
@@ -112,7 +73,7 @@ class HistGradientBoosting:
         if "iterations" not in asked:
             held["iterations"] = int(model.estimator[-1].n_iter_)
         form = model.target and target(model.target.form, dataset)
-        with _threads(threads):
+        with limited(threads, dataset.rows):
             estimator = _fitted(held, dataset, form)
         return replace(model, parameters=held, estimator=estimator, target=form)
 
@@ -184,7 +145,7 @@ def _truth(rows: Dataset, form: Target | None) -> tuple[Any, Any]:
     """What the trees are taught, and what each row weighs."""
     if form is None:
         return rows.target, None
-    return form.taught(rows.target, rows.frame), form.weights(rows.frame)
+    return form.taught(truth(rows), rows.frame), form.weights(rows.frame)
 
 
 def _encoder(rows: Dataset) -> Any:
@@ -225,10 +186,3 @@ def _pipeline(encoder: Any, trees: Any) -> Any:
     from sklearn.pipeline import Pipeline
 
     return Pipeline([("inputs", encoder), ("trees", trees)])
-
-
-def _threads(threads: int) -> Any:
-    """Within it, the library's loops take no more threads."""
-    from threadpoolctl import threadpool_limits
-
-    return threadpool_limits(limits=threads)

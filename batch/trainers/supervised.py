@@ -37,16 +37,16 @@ TRIED = 6_000
 """Rows on which forms of the target are compared."""
 
 
-def threshold(truth: Floats, probabilities: Floats) -> float:
+def threshold(labels: Floats, probabilities: Floats) -> float:
     """The probability from which an answer is positive, for the best F2 on these rows.
 
     Half way, in log-odds, between the last answer that is taken and the next one: where there are few
     positives the best place is a gap. Without positives nothing can be learned from the truth; then the
     probabilities themselves stand for it.
     """
-    if not len(truth):
+    if not len(labels):
         return CERTAIN
-    weight = truth if truth.any() else probabilities
+    weight = labels if labels.any() else probabilities
     order = np.argsort(-probabilities, kind="stable")
     ranked, found = probabilities[order], np.cumsum(weight[order])
     scores = (1 + BETA**2) * found / (np.arange(1, len(ranked) + 1) + BETA**2 * max(found[-1], 1e-12))
@@ -93,13 +93,20 @@ def chosen_form(
         progress.check()
         tried = target(form, train)
         said = np.asarray(attempt(train, tried).predict(validation.frame), dtype=np.float64)
-        errors[form] = float(np.abs(tried.answer(said, validation.frame) - validation.target).mean())
+        errors[form] = float(np.abs(tried.answer(said, validation.frame) - truth(validation)).mean())
     best = min(errors, key=lambda form: errors[form])
     progress.line(
         f"target: {best.replace('_', ' ')}, by the mean error on {validation.rows} validation rows",
         **{f"mae_{form}": error for form, error in errors.items()},
     )
     return best
+
+
+def truth(dataset: Dataset) -> Floats:
+    """(n,): the labels; raises ValueError where there are none."""
+    if dataset.target is None:
+        raise ValueError(f"these rows of {dataset.application.name} have no label")
+    return dataset.target
 
 
 def some(dataset: Dataset) -> Dataset:
@@ -123,7 +130,7 @@ def finished(application: Application, model: BatchModel, validation: Dataset) -
             return model
 
 
-def spread(truth: Floats, answers: Floats) -> tuple[float, float] | None:
+def spread(labels: Floats, answers: Floats) -> tuple[float, float] | None:
     """Between which shares of the answer 80 % of the errors lie: split conformal, of relative errors.
 
     Source: Lei et al., Journal of the American Statistical Association 113, 2018; each side has its own
@@ -132,7 +139,7 @@ def spread(truth: Floats, answers: Floats) -> tuple[float, float] | None:
     sound = answers > 0
     if sound.sum() < LEAST_ROWS:
         return None
-    off = (truth[sound] - answers[sound]) / answers[sound]
+    off = (labels[sound] - answers[sound]) / answers[sound]
     side = (1 - INSIDE) / 2
     most = min(1.0, np.ceil((len(off) + 1) * (1 - side)) / len(off))
     return float(np.quantile(off, 1 - most)), float(np.quantile(off, most))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -12,62 +11,23 @@ from batch.datasets import BadData, Dataset
 from batch.progress import Progress
 from batch.split import Split
 from core.declaration import Application, Classification, Regression, Task
+from core.recipes import SEED, SEEDED, BadParameter, Parameter, Value
 from models.registered.inputs import inputs
 from models.registered.model import BatchModel, Kind
 
-Value = float | int | str
-
-SEED = 42
-
-
-class BadParameter(ValueError):
-    """A hyperparameter that the recipe does not have, or a value that it can't take."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parameter:
-    """A hyperparameter: its default, what it may be, and what it does."""
-
-    name: str
-    default: Value
-    low: float = 0
-    high: float = 0
-    choices: tuple[str, ...] = ()
-    """Of a text; empty for a number."""
-    help: str = ""
-    tuned: tuple[float, float] | None = None
-    """Between which values a tuning looks; None where it leaves the parameter alone. Texts: any choice."""
-    log: bool = False
-    """A tuning looks on a logarithmic scale."""
-
-    @property
-    def integer(self) -> bool:
-        """Whether it takes whole numbers only."""
-        return isinstance(self.default, int)
-
-    def check(self, value: Any) -> Value:
-        """The value in the parameter's own type; raises BadParameter."""
-        if self.choices:
-            if value not in self.choices:
-                raise BadParameter(f"{self.name} {value!r}: it is one of {', '.join(self.choices)}")
-            return str(value)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
-            raise BadParameter(f"{self.name} {value!r}: it is a number")
-        if not self.low <= value <= self.high:
-            raise BadParameter(f"{self.name} {value:g}: it lies in {self.low:g}..{self.high:g}")
-        if self.integer and value % 1:
-            raise BadParameter(f"{self.name} {value:g}: it is a whole number")
-        return int(value) if self.integer else float(value)
-
-
-def named(*parameters: Parameter) -> Mapping[str, Parameter]:
-    """Parameters by their name, in order."""
-    return {one.name: one for one in parameters}
-
-
-SEEDED = Parameter(
-    name="seed", default=SEED, low=0, high=2**31 - 1, help="Decides all that is drawn: equal seeds, equal models"
-)
+__all__ = [
+    "SEED",
+    "SEEDED",
+    "BadParameter",
+    "Parameter",
+    "Trainer",
+    "Value",
+    "about",
+    "categories",
+    "kind",
+    "merged",
+    "teachable",
+]
 
 
 class Trainer(Protocol):
@@ -100,7 +60,9 @@ class Trainer(Protocol):
         """
 
 
-def merged(trainer: Trainer, asked: Mapping[str, Any], held: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def merged(
+    trainer: Trainer, asked: Mapping[str, Any], held: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Every parameter of a recipe with its value: asked, else held, else the default; raises BadParameter."""
     strange = sorted(set(asked) - set(trainer.parameters))
     if strange:

@@ -43,6 +43,8 @@ def consumer(url: str, group: str, **options: Any) -> Consumer:
             "enable.partition.eof": True,
             "auto.offset.reset": "error",
             "fetch.wait.max.ms": 50,
+            # A full queue is looked at again so soon; after the default of a second it has long been empty.
+            "fetch.queue.backoff.ms": 10,
             "queued.max.messages.kbytes": 16_384,
         }
         | options

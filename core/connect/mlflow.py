@@ -66,6 +66,12 @@ class Mlflow:
         """Ends its connections."""
         self._http.close()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def hasty(self) -> Self:
         """The same server over the same connections, asked once."""
         made = copy(self)

@@ -11,7 +11,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import partial
 
 from core.applications import APPLICATIONS
 from core.connect.supervisor import parts
@@ -23,6 +22,9 @@ from infra.local.supervise import StackError, log_file
 
 LIMIT_SECONDS = 420.0
 """How long one part may take until it is ready."""
+
+SCORED_SECONDS = 180.0
+"""How long the first scores are waited for; with the default rate they come within half a minute."""
 
 POLL_SECONDS = 0.3
 
@@ -104,10 +106,7 @@ def _start_the_rest(
     supervise.start(settings, *(f"producer-{name}" for name in APPLICATIONS))
     began = time.time()
     _wait(settings, steps, [*learners, "serving"], began)
-    for name in APPLICATIONS:
-        scored = partial(readiness.first_score, application=name, since=steps.since)
-        _wait_for(settings, f"learner-{name}", scored)
-        steps.done(f"{name}: first score from this stream", began)
+    _wait_scored(settings, steps, began)
     supervise.start(settings, "mlflow", "upkeep", "batch")
     _wait(settings, steps, ["ui", "mlflow", "batch"], began)
 
@@ -126,6 +125,19 @@ def _wait(settings: Settings, steps: Steps, names: Iterable[str], began: float) 
     for name in names:
         _wait_for(settings, name, readiness.CHECKS[name])
         steps.done(name, began)
+
+
+def _wait_scored(settings: Settings, steps: Steps, began: float) -> None:
+    """Waits for the first scores, but not for ever: who sends few events has them when there were enough."""
+    until = time.monotonic() + SCORED_SECONDS
+    for name in APPLICATIONS:
+        while waiting := readiness.first_score(settings, name, steps.since):
+            if not settings.producers.rates[name] or time.monotonic() > until:
+                steps.done(f"{name}: {waiting}", began)
+                break
+            time.sleep(POLL_SECONDS)
+        else:
+            steps.done(f"{name}: first score from this stream", began)
 
 
 def _wait_for(settings: Settings, part: str, check: readiness.Check) -> None:

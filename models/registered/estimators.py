@@ -18,6 +18,7 @@ Format = Literal["catboost.classifier", "catboost.regressor", "skops"]
 
 ALLOWED = frozenset(
     {
+        "numpy.dtype",
         "sklearn._loss.link.HalfLogitLink",
         "sklearn._loss.link.IdentityLink",
         "sklearn._loss.link.Interval",
@@ -52,7 +53,9 @@ def encoded(estimator: Any) -> tuple[Format, bytes]:
     data: bytes = skops.dumps(estimator, compression=ZIP_DEFLATED)
     strange = sorted(set(skops.get_untrusted_types(data=data)) - ALLOWED)
     if strange:
-        raise TypeError(f"{type(estimator).__name__} holds types that would not be read: {', '.join(strange)}")
+        raise TypeError(
+            f"{type(estimator).__name__} holds types that would not be read: {', '.join(strange)}"
+        )
     return "skops", data
 
 

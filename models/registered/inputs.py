@@ -1,4 +1,4 @@
-"""What a batch model reads of an event, derived from the declaration: the one form of training and of serving.
+"""What a batch model reads of an event, derived from the declaration: one form for training and serving.
 
 events joined with features (Arrow) -> frame_of -> data frame -> fit
 event, latest features (a dict row) -> frame    -> data frame -> answer
@@ -9,7 +9,7 @@ is known only with the label are no inputs. A clustering reads numbers only: how
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ import pandas as pd
 
 from core.declaration import Application, Category, Clustering, Flag, Leaf, Number, Place, leaves
 from core.features import Feature, features
-from core.windows import Mean, Share, Window
+from core.windows import Max, Mean, Share, Sum
 from models.base import Row
 
 if TYPE_CHECKING:
@@ -50,6 +50,9 @@ class Input(NamedTuple):
     """1 where the category at `path` has this value, else 0."""
     log: bool = False
     """The column holds ln(1 + x); `unit` is that of x."""
+    weight: float = 1.0
+    """How much the standardised column counts in a distance: all shares of a category together count as one
+    column (multiple factor analysis: B. Escofier and J. Pages, 1994)."""
 
 
 def inputs(application: Application) -> tuple[Input, ...]:
@@ -96,14 +99,21 @@ def _behaviour(application: Application, task: Clustering) -> tuple[Input, ...]:
         match leaf:
             case Category(values=values) if len(values) <= FEW:
                 made += [
-                    Input(f"{path}={value}", "number", help=leaf.help, path=path, share_of=value)
+                    Input(
+                        f"{path}={value}",
+                        "number",
+                        help=leaf.help,
+                        path=path,
+                        share_of=value,
+                        weight=len(values) ** -0.5,
+                    )
                     for value in values
                     if (path, value) not in shared
                 ]
             case Number() | Flag():
                 made.append(_field(path, leaf)._replace(log=_skewed(leaf)))
-    made += [_remembered(one) for one in windowed]
-    return tuple(made)
+    fields = dict(leaves(application))
+    return (*made, *(_remembered(one, fields) for one in windowed))
 
 
 def _skewed(leaf: Leaf) -> bool:
@@ -113,15 +123,17 @@ def _skewed(leaf: Leaf) -> bool:
     return high > SKEWED * max(low, 1.0)
 
 
-def _remembered(one: Feature) -> Input:
-    shares = isinstance(one.aggregate, Share)
-    plain = Input(one.name, "number", (), one.unit, one.help, windowed=True, path=one.name)
-    return plain if shares else plain._replace(log=not isinstance(one.windowed, Window) or _counted(one))
-
-
-def _counted(one: Feature) -> bool:
-    """Counts, sums and largest values are skewed; a mean of something signed is not."""
-    return not isinstance(one.aggregate, Mean) or one.unit != ""
+def _remembered(one: Feature, fields: Mapping[str, Leaf]) -> Input:
+    """Counts and what may grow without bound enter by their logarithm, unless they may be negative."""
+    match one.aggregate:
+        case Share():
+            log = False
+        case Sum(field=field) | Mean(field=field) | Max(field=field):
+            leaf = fields[field]
+            log = isinstance(leaf, Number) and leaf.low >= 0
+        case _:
+            log = True
+    return Input(one.name, "number", unit=one.unit, help=one.help, windowed=True, path=one.name, log=log)
 
 
 def paths(application: Application) -> tuple[list[str], list[str]]:
@@ -149,7 +161,7 @@ def column(one: Input, table: pa.Table) -> Any:
 
     cells = table[one.path]
     if one.kind == "category":
-        encoded = cells.combine_chunks().dictionary_encode()
+        encoded = cells.cast("string").combine_chunks().dictionary_encode()
         codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
         return _category(one, codes, encoded.dictionary.to_pylist())
     if one.share_of is not None:
@@ -172,10 +184,11 @@ def _scaled(one: Input, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float
     return np.log1p(values) if one.log else values
 
 
-def _category(one: Input, codes: npt.NDArray[Any], seen: Sequence[str]) -> pd.Categorical:
+def _category(one: Input, codes: npt.NDArray[Any], seen: Sequence[str]) -> Any:
     """Text in pandas' compact form: the declared values, MISSING, then others that occur, sorted."""
     known = [*one.values, MISSING]
     known += sorted(set(seen) - set(known))
     places = {value: n for n, value in enumerate(known)}
     table = np.array([*(places[value] for value in seen), places[MISSING]], dtype=np.int64)
-    return pd.Categorical.from_codes(table[codes], dtype=pd.CategoricalDtype(known))
+    made: Any = pd.Categorical.from_codes(table[codes], dtype=pd.CategoricalDtype(known))
+    return made

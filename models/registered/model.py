@@ -31,7 +31,7 @@ LEADING = 8
 
 @dataclass(frozen=True, kw_only=True)
 class BatchModel:
-    """A fitted recipe of an application. Preprocessing is inside the estimator: it takes the frame as it is."""
+    """A fitted recipe of an application. Preprocessing is inside the estimator: it takes the plain frame."""
 
     application: str
     recipe: str
@@ -117,6 +117,15 @@ class BatchModel:
             return None
         return told[:, -1]
 
+    def points(self, frame: pd.DataFrame) -> Floats:
+        """(n, d): rows of a clustering in the space in which it measures distances.
+
+        Raises TypeError where the model groups nothing.
+        """
+        if self.kind != "clustering":
+            raise TypeError(f"a {self.kind} model measures no distances")
+        return np.asarray(self.estimator[:-1].transform(self._read(frame)), dtype=np.float64)
+
     def _shap(self, frame: pd.DataFrame) -> Floats | None:
         if not hasattr(self.estimator, "get_feature_importance"):
             return None
@@ -171,7 +180,7 @@ class BatchModel:
         missing = [name for name in self.inputs if name not in frame.columns]
         if missing:
             raise ValueError(
-                f"the {self.recipe} model of {self.application} reads {', '.join(missing)}, which the rows lack"
+                f"the {self.recipe} model of {self.application} reads {', '.join(missing)}; the rows lack it"
             )
         return frame[list(self.inputs)]
 

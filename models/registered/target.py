@@ -5,18 +5,16 @@ label -> taught (itself, ratio, logarithm of the ratio) -> estimator -> said -> 
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from core.recipes import FORMS, Form
+
+__all__ = ["FORMS", "Form", "Target"]
+
 Floats = npt.NDArray[np.float64]
-
-Form = Literal["label", "ratio", "log_ratio"]
-
-FORMS: tuple[Form, ...] = ("label", "ratio", "log_ratio")
 
 LEAST = 1e-9
 """A label or base of 0 has no ratio."""
@@ -48,7 +46,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         if self.form == "label":
             return None
         bases = self._bases(frame)
-        return bases / bases.mean()
+        return np.asarray(bases / bases.mean(), dtype=np.float64)
 
     def answer(self, said: Floats, frame: pd.DataFrame) -> Floats:
         """(n,): numbers in the label's unit from what the estimator said."""

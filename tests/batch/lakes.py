@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 from deltalake import write_deltalake
+from pydantic import SecretStr
 
 from core.declaration import Application
 from core.features import features
@@ -22,6 +23,8 @@ from flink_jobs.tables import create, table_uri
 from tests.bench.windows import windowed
 
 Event = dict[str, Any]
+
+KEY = SecretStr("a key of the tests")
 
 PARTITIONS = 3
 COMMITS = 4
@@ -36,7 +39,7 @@ LATE = 17
 
 def settings(root: Path, **more: Any) -> Settings:
     """Settings whose lake and state lie below `root`."""
-    return Settings(var=root / "var", secret="a key of the tests", lake=Lake(uri=str(root / "lake")), **more)
+    return Settings(var=root / "var", secret=KEY, lake=Lake(uri=str(root / "lake")), **more)
 
 
 def fill(lake: str, application: Application, events: Sequence[Event], behind: int = BEHIND) -> None:

@@ -27,7 +27,7 @@ BASELINE = "the same stack at the lower rate, in the same run"
 
 SETTINGS = {
     "MILLRACE_PRODUCERS__RATE": "1",
-    "MILLRACE_PRODUCERS__BACKFILL_EVENTS": "6000",
+    "MILLRACE_PRODUCERS__BACKFILL_EVENTS": "12000",
     "MILLRACE_PRODUCERS__MALFORMED_SHARE": "0",
 }
 

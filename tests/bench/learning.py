@@ -19,7 +19,6 @@ import numpy as np
 import psutil
 
 from core.applications import APPLICATIONS
-from core.connect import kafka
 from core.connect.redis import client
 from core.declaration import Application
 from core.names import Stream, topic
@@ -29,6 +28,7 @@ from infra.local import broker, readiness, stores, supervise
 from infra.local.program import stop_order
 from infra.local.programs import programs
 from learners import memory
+from learners.answers import answers_producer
 from learners.learner import Learner
 from learners.loop import Loop
 from learners.publish import Publisher
@@ -154,7 +154,7 @@ def _loop(application: Application, read: Settings, events: int) -> int:
     warm_up(application)
     learner = Learner.fresh(application, 1.0)
     learner.next_offsets = dict(start.begin)
-    producer = kafka.producer(read.broker.url, "bench-learner")
+    producer = answers_producer(read.broker.url, "bench-learner")
     tracker = Tracker(read.mlflow.url, application.name, {}, "", 1e6)
     publisher.start()
     loop = Loop(learner, source, producer, publisher, tracker, read.learners, start, 0.0)

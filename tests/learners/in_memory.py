@@ -152,7 +152,7 @@ class Notes:
     def offer_point(self, *_: Any) -> None:
         """Not looked at."""
 
-    offer = offer_answer = offer_truth = offer_judged = offer_point
+    offer = offer_answers = offer_truths = offer_judged = offer_point
 
 
 def loop_over(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import msgspec
@@ -12,10 +13,10 @@ from core.applications import APPLICATIONS
 from core.declaration import Application, Classification, Clustering
 from core.names import Stream, topic
 from core.records import Judged, Prediction
-from learners.answers import Answers, Undelivered
+from learners.answers import Answers, Undelivered, answers_producer
 from learners.learner import Judged as JudgedRows
 from learners.learner import Learner, Step
-from learners.publish import Publisher
+from learners.publish import Publisher, Written
 from tests.learners.lives import SHARE, stream
 from tests.learners.planted import having, plant
 from tests.learners.streams import Lesson, cut, lessons, step_seconds
@@ -57,14 +58,17 @@ class Notes:
         self.truths: list[tuple[str, Any]] = []
         self.judged: list[Judged] = []
 
-    def offer_answer(self, prediction: Prediction, event: dict[str, Any]) -> None:
-        self.answers.append((prediction, event))
+    def offer_answers(self, answers: Sequence[tuple[str, Written]]) -> None:
+        for event_id, written in answers:
+            prediction = msgspec.json.decode(written(), type=Prediction)
+            assert prediction.event_id == event_id
+            self.answers.append((prediction, msgspec.json.decode(written())["event"]))
 
-    def offer_truth(self, event_id: str, truth: Any) -> None:
-        self.truths.append((event_id, truth))
+    def offer_truths(self, truths: Sequence[tuple[str, Any]]) -> None:
+        self.truths += truths
 
-    def offer_judged(self, judged: Judged) -> None:
-        self.judged.append(judged)
+    def offer_judged(self, judged: Sequence[Written]) -> None:
+        self.judged += [msgspec.json.decode(one(), type=Judged) for one in judged]
 
 
 @pytest.fixture(autouse=True)
@@ -190,6 +194,22 @@ def test_a_lost_answer_is_no_secret() -> None:
         answers.check()
     with pytest.raises(Undelivered):
         answers.delivered()
+
+
+def test_a_real_producer_tells_of_failures_and_of_nothing_else() -> None:
+    application = having(APPLICATIONS["tfd"], "drifter")
+    broker = {"test.mock.num.brokers": 1}
+    reached, away = (
+        answers_producer("127.0.0.1:1", "test", **one) for one in (broker, {"delivery.timeout.ms": 300})
+    )
+    for producer, fails in ((reached, False), (away, True)):
+        learner = Learner.fresh(application, SHARE)
+        answers, told = Answers(application, producer, cast(Publisher, Notes())), list[Any]()
+        answers._delivered = lambda error, message, told=told: told.append(error)  # type: ignore[method-assign, misc]
+        step = learner.step(stream(application, COUNT))
+        answers.tell(step, learner.reader)
+        assert producer.flush(10) == 0
+        assert len(told) == (np.isfinite(step.answers).sum() if fails else 0)
 
 
 def test_what_waits_is_not_delivered(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,10 +14,11 @@ from redis import Redis
 
 from core import control, names
 from core.applications import APPLICATIONS
+from core.connect.mlflow import Mlflow
 from core.control import Place
+from core.lineage import code_version
 from core.snapshots import Header, Payload, seal, unseal
 from learners import lineage
-from core.connect.mlflow import Mlflow
 from learners.publish import Publisher
 from learners.tracking import Tracker
 from learners.versions import KEPT_IN_REDIS, KEPT_PER_RUN, Missing, Shelf, path_of
@@ -211,4 +212,5 @@ def test_lineage_names_code_offsets_and_table(tmp_path: Path, saved: tuple[Heade
     assert msgspec.json.decode(tags["asked_offsets"]) == {
         str(p): offset for p, offset in saved[0].asked_offsets.items()
     }
-    assert len(lineage.code_version()) == 16
+    assert len(code_version(*lineage.CODE)) == 16
+    assert code_version("core") != code_version("learners")

@@ -78,7 +78,7 @@ class Process:
 @pytest.fixture
 def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
     made = Broker()
-    monkeypatch.setattr("learners.life.kafka.producer", lambda *_: made)
+    monkeypatch.setattr("learners.life.answers_producer", lambda *_: made)
     monkeypatch.setattr("learners.loop.SNAPSHOT_REST", 0)
     return made
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -19,7 +20,7 @@ from learners import memory
 from learners.answers import Undelivered
 from learners.learner import Learner
 from learners.loop import Loop
-from learners.publish import Publisher
+from learners.publish import Publisher, Written
 from learners.source import Found, Kept, Source
 from learners.start import plan
 from learners.tracking import Tracker
@@ -95,14 +96,14 @@ class FullNotes(Notes):
     def offer_point(self, point: dict[str, Any]) -> None:
         self.points.append(point)
 
-    def offer_answer(self, prediction: Any, event: dict[str, Any]) -> None:
-        self.answered.add(prediction.event_id)
+    def offer_answers(self, answers: Sequence[tuple[str, Written]]) -> None:
+        self.answered |= {event_id for event_id, _ in answers}
 
-    def offer_truth(self, event_id: str, truth: Any) -> None:
-        self.truths[event_id] = truth
+    def offer_truths(self, truths: Sequence[tuple[str, Any]]) -> None:
+        self.truths |= dict(truths)
 
-    def offer_judged(self, judged: Judged) -> None:
-        self.judged.append(judged)
+    def offer_judged(self, judged: Sequence[Written]) -> None:
+        self.judged += [msgspec.json.decode(one(), type=Judged) for one in judged]
 
     def offer(self, step: int, metrics: dict[str, float | None]) -> None:
         self.metrics.append(metrics)

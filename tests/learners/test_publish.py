@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from core import names
 from core.connect.redis import client
 from core.records import Judged, LearnerReport, LearnerState, Prediction
 from core.snapshots import Header, Payload, unseal
-from learners.publish import Publisher
+from learners.publish import Publisher, Written
 
 KEY = b"key"
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -80,8 +81,8 @@ def publisher(redis: Redis) -> Iterator[Publisher]:
     one.close(5)
 
 
-def prediction(event_id: str) -> Prediction:
-    return Prediction(
+def answer(event_id: str, event: dict[str, Any]) -> tuple[str, Written]:
+    one = Prediction(
         application="toy",
         event_id=event_id,
         entity="e",
@@ -95,6 +96,7 @@ def prediction(event_id: str) -> Prediction:
         threshold=0.5,
         asked_at=NOW,
     )
+    return event_id, partial(msgspec.json.encode, msgspec.structs.asdict(one) | {"event": event})
 
 
 def judged(event_id: str, truth: bool) -> Judged:
@@ -161,14 +163,14 @@ def shown(redis: Redis) -> list[str]:
 
 def test_newest_answers_first_with_their_truths(publisher: Publisher, redis: Redis) -> None:
     for n in range(20):
-        publisher.offer_answer(prediction(f"id{n}"), {"amount": n})
-        publisher.offer_truth(f"id{n}", n % 2 == 0)
+        publisher.offer_answers([answer(f"id{n}", {"amount": n})])
+        publisher.offer_truths([(f"id{n}", n % 2 == 0)])
     until(lambda: redis.hlen(names.truths_key("toy")) == 5)
     assert shown(redis) == [f"id{n}" for n in (19, 18, 17, 16, 15)]
     first = msgspec.json.decode(redis.lindex(names.recent_key("toy"), 0))  # type: ignore[arg-type]
     assert first["event"] == {"amount": 19}
     assert first["probability"] == 0.9
-    publisher.offer_answer(prediction("id20"), {})
+    publisher.offer_answers([answer("id20", {})])
     until(lambda: shown(redis)[0] == "id20")
     truths = redis.hgetall(names.truths_key("toy"))
     assert truths == {b"id19": b"false", b"id18": b"true", b"id17": b"false", b"id16": b"true"}
@@ -176,13 +178,13 @@ def test_newest_answers_first_with_their_truths(publisher: Publisher, redis: Red
 
 def test_the_next_process_shows_no_answer_twice(publisher: Publisher, redis: Redis) -> None:
     for n in range(4):
-        publisher.offer_answer(prediction(f"id{n}"), {})
+        publisher.offer_answers([answer(f"id{n}", {})])
     assert publisher.close(5)
     after = Publisher("toy", redis, KEY, recent=5, version=8)
     after.start()
     for n in (2, 3, 4):
-        after.offer_answer(prediction(f"id{n}"), {})
-    after.offer_truth("id0", True)
+        after.offer_answers([answer(f"id{n}", {})])
+    after.offer_truths([("id0", True)])
     assert after.close(5)
     assert shown(redis) == ["id4", "id3", "id2", "id1", "id0"]
     assert redis.hgetall(names.truths_key("toy")) == {b"id0": b"true"}
@@ -190,7 +192,7 @@ def test_the_next_process_shows_no_answer_twice(publisher: Publisher, redis: Red
 
 def test_the_newest_answers_whose_labels_became_known(publisher: Publisher, redis: Redis) -> None:
     for n in range(8):
-        publisher.offer_judged(judged(f"id{n}", n % 2 == 0))
+        publisher.offer_judged([partial(msgspec.json.encode, judged(f"id{n}", n % 2 == 0))])
     key = names.judged_key("toy")
     until(lambda: redis.llen(key) == 5)
     listed: Any = redis.lrange(key, 0, -1)
@@ -199,9 +201,9 @@ def test_the_newest_answers_whose_labels_became_known(publisher: Publisher, redi
 
 
 def test_truths_of_answers_that_are_not_shown_are_not_kept(publisher: Publisher, redis: Redis) -> None:
-    publisher.offer_truth("never answered", True)
-    publisher.offer_answer(prediction("id0"), {})
-    publisher.offer_truth("id0", 7.5)
+    publisher.offer_truths([("never answered", True)])
+    publisher.offer_answers([answer("id0", {})])
+    publisher.offer_truths([("id0", 7.5)])
     assert publisher.close(5)
     assert redis.hgetall(names.truths_key("toy")) == {b"id0": b"7.5"}
 
@@ -225,9 +227,9 @@ def test_redis_away_loses_nothing_that_is_newest(publisher: Publisher, redis: Re
     server.stop()
     for n in range(3):
         publisher.offer_snapshot(header(n), Payload(models={"m": b"m"}, loop=b"l"))
-        publisher.offer_answer(prediction(f"id{n}"), {})
-        publisher.offer_truth(f"id{n}", n == 0)
-        publisher.offer_judged(judged(f"id{n}", True))
+        publisher.offer_answers([answer(f"id{n}", {})])
+        publisher.offer_truths([(f"id{n}", n == 0)])
+        publisher.offer_judged([partial(msgspec.json.encode, judged(f"id{n}", True))])
         publisher.offer_point({"asked": n})
         publisher.offer_report(report())
         time.sleep(0.3)

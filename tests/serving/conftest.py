@@ -68,12 +68,14 @@ def make_settings(
     redis_url: str = "redis://127.0.0.1:1/0",
     broker_url: str = "127.0.0.1:1",
     serving: all_settings.Serving | None = None,
+    mlflow_url: str = "http://127.0.0.1:1",
 ) -> Settings:
     """Settings whose parts are away unless they are named."""
     return Settings(
         var=var,
         secret=KEY,
         redis=all_settings.Redis(url=redis_url),
+        mlflow=all_settings.Mlflow(url=mlflow_url),
         broker=all_settings.Broker.model_validate({"url": broker_url}),
         serving=serving or all_settings.Serving(),
     )

@@ -21,6 +21,7 @@ import msgspec
 from core.applications import APPLICATIONS
 from core.validation import explain, request_type
 from tests.ui import fake_data as data
+from tests.ui.fake_batch import FakeBatch
 
 
 class FakeApi(ThreadingHTTPServer):
@@ -34,6 +35,7 @@ class FakeApi(ThreadingHTTPServer):
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.control: dict[str, dict[str, Any]] = {}
         """What reports say otherwise than usual, by application."""
+        self.batch = FakeBatch()
 
     @property
     def url(self) -> str:
@@ -45,6 +47,8 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
+        if self._batch("GET", {}):
+            return
         address = urlparse(self.path)
         asks = {name: int(values[0]) for name, values in parse_qs(address.query).items()}
         self._answer(*self._get(address.path.strip("/").split("/"), asks))
@@ -52,11 +56,35 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.server.asked.append((self.path, body))
-        self._answer(*self._post(self.path, body))
+        if not self._batch("POST", body):
+            self._answer(*self._post(self.path, body))
+
+    def do_DELETE(self) -> None:
+        self.server.asked.append((self.path, {}))
+        if not self._batch("DELETE", {}):
+            self._answer(404, data.problem(404, self.path))
+
+    def _batch(self, method: str, body: dict[str, Any]) -> bool:
+        """Answers what is about batch training; False where it is not."""
+        address = urlparse(self.path)
+        asks = {name: values[0] for name, values in parse_qs(address.query, keep_blank_values=True).items()}
+        parts = address.path.strip("/").split("/")[2:]
+        if parts[0] not in ("batch", "jobs"):
+            return False
+        if self.server.mode == "error":
+            self._answer(500, data.problem(500, "the cache does not answer"))
+            return True
+        if self.server.mode == "slow":
+            time.sleep(1.5)
+        answer = self.server.batch.answer(self.server.mode, method, parts, asks, body)
+        self._answer(*(answer or (404, data.problem(404, self.path))))
+        return True
 
     def do_PUT(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.server.asked.append((self.path, body))
+        if self._batch("PUT", body):
+            return
         if self.server.mode == "refusing":
             self._answer(503, data.problem(503, "Redis is away"))
             return
@@ -114,7 +142,7 @@ class _Handler(BaseHTTPRequestHandler):
         return 200, data.reply(application, body["event"])
 
     def _answer(self, code: int, body: dict[str, Any]) -> None:
-        content = json.dumps(body).encode()
+        content = msgspec.json.encode(body)
         self.send_response(code)
         kind = "application/json" if code < 400 else "application/problem+json"
         self.send_header("content-type", kind)

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
 from ui.figures.look import Option
 
 
-def draw(option: Option, key: str, alt: str, height: int = 260) -> None:
-    """An ECharts option at `height` pixels; `alt` says in a sentence what it shows."""
-    st.echarts_chart(option, height=height, key=key, alt=alt)
+def draw(
+    option: Option,
+    key: str,
+    alt: str,
+    height: int = 260,
+    width: int | Literal["stretch"] = "stretch",
+    sharp: bool = False,
+) -> None:
+    """An ECharts option at `height` pixels; `alt` says in a sentence what it shows.
+
+    `sharp` draws shapes (SVG) instead of pixels: it can be saved as such, and costs more with many marks.
+    """
+    renderer: Literal["svg", "canvas"] = "svg" if sharp else "canvas"
+    st.echarts_chart(option, height=height, width=width, key=key, alt=alt, renderer=renderer)

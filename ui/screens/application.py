@@ -1,4 +1,4 @@
-"""The screen of one application, built from its declaration: live, predict, SQL."""
+"""The screen of one application, built from its declaration: live, predict, batch, diagnostics, SQL."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from core.records import LearnerState
 from ui import formats, reads
 from ui.parts import trouble
 from ui.parts.chips import chip
-from ui.screens import live, predict, sql
+from ui.screens import batch, diagnostics, live, predict, sql
 
 VIEWS: Final[dict[str, Callable[[Application], None]]] = {
     "Live": live.show,
     "Predict": predict.show,
+    "Batch": batch.show,
+    "Diagnostics": diagnostics.show,
     "SQL": sql.show,
 }
 

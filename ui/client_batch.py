@@ -1,0 +1,170 @@
+"""What batch training and diagnostics add to the client: recipes, runs, jobs, results.
+
+BatchClient.start(...) -> JobReport -> job(id), log(id, after) ... until it has ended
+BatchClient.diagnose(...) -> Result when it was computed before, else the JobReport that computes it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import quote
+
+import msgspec
+
+from core.batch import JobLine, JobReport, Request
+from core.diagnostics import Cost, Parameter
+from core.diagnostics.shapes import Result
+from core.runs import RunSummary
+from ui.client import ATTEMPTS, ApiProblem, Client
+
+Value = float | int | str
+
+
+class Hyperparameter(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be set of a recipe; a number has `low` and `high`."""
+
+    name: str
+    default: Value | None = None
+    low: float | None = None
+    high: float | None = None
+    choices: list[str] = []
+    """Of a text."""
+    help: str = ""
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True):
+    """A way to train."""
+
+    name: str
+    title: str = ""
+    parameters: list[Hyperparameter] = []
+
+
+class Runs(msgspec.Struct, frozen=True, kw_only=True):
+    """Trained and registered models, newest first."""
+
+    runs: list[RunSummary]
+    best: str | None = None
+    """The best of those that were evaluated on the latest window; None before any was."""
+
+
+class Training(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be trained for an application, and what was."""
+
+    recipes: list[Recipe]
+    rows: int | None = None
+    """Of the table that is trained on; None when it can't be read."""
+    champion: RunSummary | None = None
+    challenger: RunSummary | None = None
+    most_rows: int | None = None
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A diagnostic as the menu offers it."""
+
+    id: str
+    title: str
+    question: str = ""
+    reading: str = ""
+    cost: Cost = Cost.QUICK
+    live: bool = False
+    """About the live models: it needs no run."""
+    parameters: list[Parameter] = []
+    link: str = ""
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True):
+    """A tab of the menu."""
+
+    tab: str
+    diagnostics: list[Asked]
+
+
+class Log(msgspec.Struct, frozen=True, kw_only=True):
+    """Lines of a job; `last` is what to ask after next time."""
+
+    lines: list[JobLine]
+    last: str = ""
+
+
+class _Jobs(msgspec.Struct):
+    jobs: list[JobReport]
+
+
+class _Menu(msgspec.Struct):
+    tabs: list[Group]
+
+
+_ACCEPTED: Final = HTTPStatus.ACCEPTED
+
+
+class BatchClient(Client):
+    """The client of the whole API."""
+
+    def training(self, application: str) -> Training:
+        """Recipes, rows at hand, champion and challenger."""
+        return self._get(f"/api/v1/batch/{application}", Training)
+
+    def runs(self, application: str, limit: int) -> Runs:
+        """Trained models, newest first."""
+        return self._get(f"/api/v1/batch/{application}/runs", Runs, limit=limit)
+
+    def jobs(self, application: str, limit: int) -> list[JobReport]:
+        """Jobs of an application, newest first."""
+        return self._get("/api/v1/jobs", _Jobs, application=application, limit=limit).jobs
+
+    def job(self, job: str) -> JobReport:
+        """How far a job is."""
+        return self._get(f"/api/v1/jobs/{quote(job)}", JobReport)
+
+    def log(self, job: str, after: str = "") -> Log:
+        """What a job has told after a place in its log."""
+        return self._get(f"/api/v1/jobs/{quote(job)}/log", Log, **({"after": after} if after else {}))
+
+    def start(self, request: Request) -> JobReport:
+        """Puts a request into the queue."""
+        body = msgspec.to_builtins(request)
+        application = body.pop("application")
+        path = f"/api/v1/batch/{application}/jobs"
+        return self._decode(self._call("POST", path, json=body), JobReport)
+
+    def stop(self, job: str) -> JobReport:
+        """Asks a job to stop."""
+        answer = self._call("DELETE", f"/api/v1/jobs/{quote(job)}", attempts=ATTEMPTS)
+        return self._decode(answer, JobReport)
+
+    def promote(self, application: str, run_id: str) -> None:
+        """Makes a run the champion; a problem with status 409 wants both evaluated first."""
+        self._call("PUT", f"/api/v1/batch/{application}/champion", json={"run_id": run_id})
+
+    def menu(self, application: str) -> list[Group]:
+        """The diagnostics that apply to an application."""
+        return self._get(f"/api/v1/batch/{application}/diagnostics", _Menu).tabs
+
+    def diagnose(
+        self, application: str, diagnostic: str, run_id: str, parameters: Mapping[str, Value]
+    ) -> Result | JobReport:
+        """The result where it was computed before, else the job that computes it."""
+        body = {"run_id": run_id, "parameters": dict(parameters)}
+        answer = self._call("POST", _diagnostic(application, diagnostic), json=body)
+        if answer.status_code == _ACCEPTED:
+            return self._decode(answer, JobReport)
+        return self._decode(answer, Result)
+
+    def diagnosed(
+        self, application: str, diagnostic: str, run_id: str, parameters: Mapping[str, Value]
+    ) -> Result | None:
+        """The result if it was computed before, else None."""
+        asks: dict[str, int | str] = {name: str(value) for name, value in parameters.items() if value != ""}
+        try:
+            return self._get(_diagnostic(application, diagnostic), Result, **{"run_id": run_id} | asks)
+        except ApiProblem as problem:
+            if problem.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+
+def _diagnostic(application: str, diagnostic: str) -> str:
+    return f"/api/v1/batch/{application}/diagnostics/{quote(diagnostic)}"
