@@ -177,7 +177,7 @@ def _found(asked: Asked, about: Subject | Live) -> Found:
     chosen: Mapping[str, Any] = asked.chosen
     if isinstance(about, Live):
         return live.COMPUTATIONS[asked.diagnostic.id](about, chosen)
-    return diagnostics.COMPUTATIONS[asked.diagnostic.id](about, chosen)
+    return diagnostics.compute(asked.diagnostic.id, about, chosen)
 
 
 @contextmanager

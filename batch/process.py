@@ -4,11 +4,11 @@ worker -> id of a job -> process -> "done"
        <- its memory, looked at five times a second
        -> kill: at once, in the middle of a fit in C++
 
-Why the memory is looked at, and not limited by the kernel (RLIMIT_AS, RLIMIT_DATA): stacks of threads, arenas
-of malloc and mapped libraries reserve what is never used. A CatBoost of 100,000 rows and two threads has 0.3 GiB
-resident, of 1.4 GiB of writable data and 2.2 GiB of addresses: a limit on these either stops nothing or stops a
-small fit. And a library in C++ that is refused memory ends the process without a word. Resident memory is what
-the machine runs out of, and who looks at it can say why it ended the job.
+Why the memory is looked at, and not limited by the kernel (RLIMIT_AS, RLIMIT_DATA): stacks of threads,
+arenas of malloc and mapped libraries reserve what is never used. A CatBoost of 100,000 rows and two threads
+has 0.3 GiB resident, of 1.4 GiB of writable data and 2.2 GiB of addresses: a limit on these either stops
+nothing or stops a small fit. And a library in C++ that is refused memory ends the process without a word.
+Resident memory is what the machine runs out of, and who looks at it can say why it ended the job.
 """
 
 from __future__ import annotations

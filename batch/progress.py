@@ -12,7 +12,7 @@ class Stopped(Exception):
 
 
 class Progress(Protocol):
-    """Given to everything that takes longer than a second. Every call raises Stopped once a stop was asked."""
+    """Given to all that takes longer than a second. Every call raises Stopped once a stop was asked."""
 
     def stage(self, stage: Stage, percent: float) -> None:
         """What is done from now on; `percent` of the whole job lies behind it (0..100)."""

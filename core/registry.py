@@ -136,12 +136,12 @@ def best(task: Task, known: Sequence[RunSummary]) -> str | None:
     judged = [(one.evaluated, one.run_id) for one in known if one.evaluated]
     if not judged:
         return None
-    window = max((evaluated.window for evaluated, _ in judged), key=lambda one: (one.end, one.start))
+    latest = max((evaluated.window for evaluated, _ in judged), key=lambda one: (one.end, one.start))
     leading = batch_metrics(task)[0]
     scores = {
         run_id: score
         for evaluated, run_id in judged
-        if evaluated.window == window and (score := evaluated.scores.get(leading.id)) is not None
+        if evaluated.window == latest and (score := evaluated.scores.get(leading.id)) is not None
     }
     pick = max if leading.better == "higher" else min
     return pick(scores, key=lambda run_id: scores[run_id]) if scores else None
@@ -150,17 +150,22 @@ def best(task: Task, known: Sequence[RunSummary]) -> str | None:
 def _compared(wanted: RunSummary, champion: RunSummary) -> None:
     if comparable(wanted, champion):
         return
-    both = f"run {wanted.run_id} (version {wanted.version}) and the champion, run {champion.run_id} (version {champion.version})"  # noqa: E501
+    both = " and the champion, ".join(
+        f"run {one.run_id} (version {one.version})" for one in (wanted, champion)
+    )
     missing = [one.run_id for one in (wanted, champion) if one.evaluated is None]
     if missing:
         why = f"{', '.join(missing)} was never evaluated on a latest window"
     else:
-        why = "their latest windows differ: " + " and ".join(
-            f"{one.evaluated.window.start:%Y-%m-%d %H:%M} to {one.evaluated.window.end:%Y-%m-%d %H:%M} ({one.evaluated.window.rows} rows)"  # noqa: E501
-            for one in (wanted, champion)
-            if one.evaluated
-        )
+        why = "their latest windows differ: " + " and ".join(_told(one) for one in (wanted, champion))
     raise NotComparable(f"{both} were not compared on the same rows: {why}; run the job `evaluate` with both")
+
+
+def _told(run: RunSummary) -> str:
+    if run.evaluated is None:
+        return "none"
+    window = run.evaluated.window
+    return f"{window.start:%Y-%m-%d %H:%M:%S} to {window.end:%Y-%m-%d %H:%M:%S} UTC, {window.rows} rows"
 
 
 def _checked(mlflow: Mlflow, application: str, run_id: str) -> Run:

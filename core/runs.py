@@ -69,7 +69,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
-    """The rows on which runs were compared: scores are comparable where this is equal."""
+    """The rows on which runs were compared: scores are comparable where this is equal, and only there."""
 
     start: datetime
     end: datetime
@@ -83,6 +83,8 @@ class Evaluated(msgspec.Struct, frozen=True, kw_only=True):
 
     window: Window
     scores: dict[str, float | None]
+    naive: dict[str, float | None] = {}
+    """Of the answer that costs nothing, on the same rows."""
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):

@@ -68,7 +68,19 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.sql_limiter = None
     problems.install(app)
     docs.install(app)
-    routes = (health, status, incremental, control, batch, jobs, diagnostics, drift, sql, monitoring, scenarios)
+    routes = (
+        health,
+        status,
+        incremental,
+        control,
+        batch,
+        jobs,
+        diagnostics,
+        drift,
+        sql,
+        monitoring,
+        scenarios,
+    )
     for module in routes:
         app.include_router(module.router)
     app.add_middleware(Envelope, meters=services.meters)

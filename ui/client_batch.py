@@ -7,16 +7,16 @@ BatchClient.diagnose(...) -> Result when it was computed before, else the JobRep
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 import msgspec
 
-from core.batch import Alias, JobLine, JobReport, Request
+from core.batch import JobLine, JobReport, Request
 from core.diagnostics import Cost, Parameter
 from core.diagnostics.shapes import Result
+from core.runs import RunSummary
 from ui.client import ATTEMPTS, ApiProblem, Client
 
 Value = float | int | str
@@ -29,6 +29,8 @@ class Hyperparameter(msgspec.Struct, frozen=True, kw_only=True):
     default: Value | None = None
     low: float | None = None
     high: float | None = None
+    choices: list[str] = []
+    """Of a text."""
     help: str = ""
 
 
@@ -40,46 +42,12 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     parameters: list[Hyperparameter] = []
 
 
-class Window(msgspec.Struct, frozen=True, kw_only=True):
-    """Event time from the first to the last row."""
+class Runs(msgspec.Struct, frozen=True, kw_only=True):
+    """Trained and registered models, newest first."""
 
-    start: datetime | None = None
-    end: datetime | None = None
-
-
-class Evaluated(msgspec.Struct, frozen=True, kw_only=True):
-    """Scores on the latest window, by which runs are compared."""
-
-    window: Window
-    rows: int | None = None
-    scores: dict[str, float | None] = {}
-
-
-class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """A trained and registered model."""
-
-    run_id: str
-    version: int | None = None
-    aliases: list[str] = []
-    recipe: str = ""
-    started: datetime | None = None
-    seconds: float | None = None
-    rows: dict[str, int] = {}
-    """By part: train, validation, test."""
-    window: Window = Window()
-    tables: dict[str, int | None] = {}
-    parameters: dict[str, Any] = {}
-    scores: dict[str, float | None] = {}
-    """On the run's own test rows."""
-    naive: dict[str, float | None] = {}
-    threshold: float | None = None
-    evaluated: Evaluated | None = None
-    run_url: str | None = None
-
-    @property
-    def champion(self) -> bool:
-        """Whether it answers requests."""
-        return Alias.CHAMPION in self.aliases
+    runs: list[RunSummary]
+    best: str | None = None
+    """The best of those that were evaluated on the latest window; None before any was."""
 
 
 class Training(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,8 +56,8 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
     recipes: list[Recipe]
     rows: int | None = None
     """Of the table that is trained on; None when it can't be read."""
-    champion: Run | None = None
-    challenger: Run | None = None
+    champion: RunSummary | None = None
+    challenger: RunSummary | None = None
     most_rows: int | None = None
 
 
@@ -101,6 +69,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     question: str = ""
     reading: str = ""
     cost: Cost = Cost.QUICK
+    live: bool = False
+    """About the live models: it needs no run."""
     parameters: list[Parameter] = []
     link: str = ""
 
@@ -123,10 +93,6 @@ class _Jobs(msgspec.Struct):
     jobs: list[JobReport]
 
 
-class _Runs(msgspec.Struct):
-    runs: list[Run]
-
-
 class _Menu(msgspec.Struct):
     tabs: list[Group]
 
@@ -141,9 +107,9 @@ class BatchClient(Client):
         """Recipes, rows at hand, champion and challenger."""
         return self._get(f"/api/v1/batch/{application}", Training)
 
-    def runs(self, application: str, limit: int) -> list[Run]:
+    def runs(self, application: str, limit: int) -> Runs:
         """Trained models, newest first."""
-        return self._get(f"/api/v1/batch/{application}/runs", _Runs, limit=limit).runs
+        return self._get(f"/api/v1/batch/{application}/runs", Runs, limit=limit)
 
     def jobs(self, application: str, limit: int) -> list[JobReport]:
         """Jobs of an application, newest first."""

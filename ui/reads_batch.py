@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.batch import JobReport
 from core.diagnostics.shapes import Result
-from ui.client_batch import Group, Run, Training
+from ui.client_batch import Group, Runs, Training
 from ui.reads import FRESH_SECONDS, Memory, Reading, client, read
 
 RUNS: Final = 30
@@ -29,7 +29,7 @@ def _training(application: str) -> Training:
 
 
 @st.cache_data(ttl=5, max_entries=16, show_spinner=False)
-def _runs(application: str) -> list[Run]:
+def _runs(application: str) -> Runs:
     return client().runs(application, RUNS)
 
 
@@ -53,7 +53,7 @@ def training(application: str) -> Reading[Training]:
     return read(_training, application)
 
 
-def runs(application: str) -> Reading[list[Run]]:
+def runs(application: str) -> Reading[Runs]:
     """The newest trained models, newest first."""
     return read(_runs, application)
 

@@ -22,8 +22,7 @@ SPANS = 20
 LEADING = 3
 """Inputs that residuals are shown over when none was chosen."""
 
-_SLICED = "Slices with fewer than {least} rows are left out. Bars are 95 % intervals by the normal "
-"approximation."
+_SLICED = "Slices with fewer than {least} rows are left out; whiskers are 95 % intervals."
 
 
 def _by_segment(subject: Subject, chosen: Mapping[str, Any]) -> Found:
@@ -59,7 +58,8 @@ def _surely(one: Slice) -> float:
 
 
 def _titles(found: list[Slice]) -> Axis:
-    return Axis(title="Slice", scale="category", categories=["(n = " for one in found])
+    titles = [f"{one.title} (n = {one.rows:,})" for one in found]
+    return Axis(title="Slice", scale="category", categories=titles)
 
 
 def _loss_panel(one: Told, found: list[Slice], title: str, overall: float) -> Panel:

@@ -142,7 +142,7 @@ def drift(live: Live, chosen: Mapping[str, Any]) -> Found:
     sample = Sample(rows=len(events), available=sum(now.drifts.values()), split="live", how="the newest")
     watched = list(dict.fromkeys(_what(one) for one in events))
     if not events:
-        note = "No change has been found among "
+        note = f"No change was found in {now.asked:,} {live.application.noun} and {now.taught:,} labels."
         return Found(panels=[], facts=facts, sample=sample, note=note)
     largest = max(abs(one.magnitude) for one in events) or 1.0
     series = []

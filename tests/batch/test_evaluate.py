@@ -54,6 +54,7 @@ def test_both_are_scored_on_the_same_rows_that_neither_has_seen(trained: Trained
     assert second.used_until is not None
     assert window.start > max(first.used_until, second.used_until)
     assert window.rows >= LEAST
+    assert first.evaluated.naive[LEADING.id] == pytest.approx(0.5)
     assert {first.run_id, second.run_id} == set(result["scores"])
     assert result["best"] in result["scores"]
     assert second.evaluated.scores == pytest.approx(result["scores"][second.run_id])
@@ -157,7 +158,7 @@ def test_the_best_is_the_best_of_the_latest_window(trained: Trained, mlflow: Mlf
 
 
 def test_a_later_training_is_challenger_until_it_is_compared(trained: Trained, mlflow: Mlflow) -> None:
-    result = train(trained.settings, request(NAME, 800), Silent())
+    result = train(trained.settings, request(NAME, 1200), Silent())
     try:
         now = registry(mlflow, NAME)
         assert now.run_of(Alias.CHAMPION) == trained.run(NAME)

@@ -7,7 +7,7 @@ from time import process_time
 import msgspec
 import pytest
 
-from batch.diagnostics import COMPUTATIONS, live
+from batch.diagnostics import COMPUTATIONS, compute, live
 from core.applications import APPLICATIONS
 from core.diagnostics import DIAGNOSTICS, Cost, Diagnostic, Tab, diagnostics
 from core.diagnostics.choices import BadChoice, choices, digest
@@ -53,7 +53,7 @@ def test_every_diagnostic_is_answered(name: str, recipe: str, one: Diagnostic, l
     run = subject(lake, name, recipe)
     asked = {parameter.name: FEWER[parameter.name] for parameter in one.parameters if parameter.name in FEWER}
     began = process_time()
-    found = COMPUTATIONS[one.id](run, choices(one, asked))
+    found = compute(one.id, run, choices(one, asked))
     assert process_time() - began < QUICK_SECONDS[one.cost]
     check(found)
     assert found.panels
@@ -65,7 +65,7 @@ def test_the_same_question_has_the_same_answer(name: str, one: Diagnostic, lake:
     run = subject(lake, name, APPLICATIONS[name].batch[0])
     if one.cost == Cost.REFIT:
         pytest.skip("seconds of a fit differ from time to time")
-    first, second = (COMPUTATIONS[one.id](run, choices(one, {})) for _ in range(2))
+    first, second = (compute(one.id, run, choices(one, {})) for _ in range(2))
     assert msgspec.json.encode(first.panels) == msgspec.json.encode(second.panels)
 
 

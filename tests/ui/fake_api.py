@@ -142,7 +142,7 @@ class _Handler(BaseHTTPRequestHandler):
         return 200, data.reply(application, body["event"])
 
     def _answer(self, code: int, body: dict[str, Any]) -> None:
-        content = json.dumps(body).encode()
+        content = msgspec.json.encode(body)
         self.send_response(code)
         kind = "application/json" if code < 400 else "application/problem+json"
         self.send_header("content-type", kind)

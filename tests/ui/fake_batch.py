@@ -18,6 +18,8 @@ from core.batch import JobLine, JobReport, JobState, Stage
 from core.declaration import Application, Classification, Clustering
 from core.diagnostics.shapes import Fact, Result, Sample
 from core.metrics import batch_metrics
+from core.registry import best
+from core.runs import Evaluated, RunSummary, Span, Window
 from tests.ui import fake_menu, fake_panels
 from tests.ui.fake_data import problem
 from tests.ui.fake_scores import GOAL
@@ -58,7 +60,8 @@ class FakeBatch:
             case "GET", ["batch", name]:
                 return 200, self.training(APPLICATIONS[name], empty)
             case "GET", ["batch", name, "runs"]:
-                return 200, {"runs": [] if empty else self.runs(APPLICATIONS[name])}
+                runs = [] if empty else self.runs(APPLICATIONS[name])
+                return 200, {"runs": runs, "best": best(APPLICATIONS[name].task, runs)}
             case "GET", ["batch", name, "diagnostics"]:
                 return 200, {"tabs": fake_menu.menu(APPLICATIONS[name])}
             case "POST", ["batch", name, "jobs"]:
@@ -88,19 +91,19 @@ class FakeBatch:
         return {
             "recipes": [recipe(name) for name in application.batch],
             "rows": 1_240 if empty else 38_402,
-            "champion": next((one for one in runs if "champion" in one["aliases"]), None),
-            "challenger": next((one for one in runs if "challenger" in one["aliases"]), None),
+            "champion": next((one for one in runs if "champion" in one.aliases), None),
+            "challenger": next((one for one in runs if "challenger" in one.aliases), None),
             "most_rows": 1_000_000,
         }
 
-    def runs(self, application: Application) -> list[dict[str, Any]]:
+    def runs(self, application: Application) -> list[RunSummary]:
         champion = self.champions.get(application.name, run_id(3))
         return [run(application, version, champion) for version in (5, 4, 3, 2, 1)]
 
     def promote(self, application: Application, chosen: str) -> Answer:
-        one = next(one for one in self.runs(application) if one["run_id"] == chosen)
-        if one["evaluated"] is None:
-            return 409, problem(409, f"version {one['version']} was not evaluated on the latest window")
+        one = next(one for one in self.runs(application) if one.run_id == chosen)
+        if one.evaluated is None:
+            return 409, problem(409, f"version {one.version} was not evaluated on the latest window")
         self.champions[application.name] = chosen
         return 200, self.training(application, empty=False)
 
@@ -206,7 +209,8 @@ def recipe(name: str) -> dict[str, Any]:
         {"name": one, "default": default, "low": low, "high": high, "help": f"The {one} of {name}."}
         for one, (default, low, high) in numbers.items()
     ]
-    parameters.append({"name": "bootstrap", "default": "MVS", "low": None, "high": None, "help": ""})
+    kinds = ["none", "Balanced"]
+    parameters.append({"name": "class_weights", "default": "none", "choices": kinds, "help": ""})
     return {"name": name, "title": name.replace("_", " ").capitalize(), "parameters": parameters}
 
 
@@ -214,33 +218,36 @@ def run_id(version: int) -> str:
     return f"{version}a9c7e51d24bb8f0"
 
 
-def run(application: Application, version: int, champion: str) -> dict[str, Any]:
+def run(application: Application, version: int, champion: str) -> RunSummary:
     now = datetime(2026, 11, 21, 12, tzinfo=UTC)
     ended = now - timedelta(hours=5 - version)
-    aliases = ["champion"] if run_id(version) == champion else ["challenger"] if version == 5 else []
     rows = 6_000 if version > 1 else 600
-    window = {"start": (ended - timedelta(hours=3)).isoformat(), "end": ended.isoformat()}
-    late = {"start": (now - timedelta(hours=1)).isoformat(), "end": now.isoformat()}
-    evaluated = {"window": late, "rows": 5_000, "scores": scores(application, version + 0.5)}
-    return {
-        "run_id": run_id(version),
-        "version": version,
-        "aliases": aliases,
-        "recipe": application.batch[version % 2],
-        "started": ended.isoformat(),
-        "seconds": 6.4 - 0.4 * version,
-        "rows": {"train": rows, "validation": rows // 3, "test": rows // 3},
-        "window": window,
-        "tables": {"data": 410 + version, "features": 120 + version},
-        "parameters": {"iterations": 1_000, "learning_rate": 0.05, "depth": 4 + version % 3},
-        "scores": scores(application, version),
-        "naive": {
-            metric.id: GOAL.get(metric.id, (0, 0, None))[2] for metric in batch_metrics(application.task)
-        },
-        "threshold": 0.118 if isinstance(application.task, Classification) else None,
-        "evaluated": evaluated if version in (5, 3, 2) else None,
-        "run_url": f"http://127.0.0.1:15000/#/experiments/2/runs/{run_id(version)}",
-    }
+    tables = {"data": 410 + version, "features": 120 + version}
+    late = Window(start=now - timedelta(hours=1), end=now, rows=5_000, tables={"data": 418, "features": 128})
+    naive = {metric.id: GOAL.get(metric.id, (0, 0, None))[2] for metric in batch_metrics(application.task)}
+    evaluated = Evaluated(window=late, scores=scores(application, version + 0.5), naive=naive)
+    return RunSummary(
+        run_id=run_id(version),
+        application=application.name,
+        recipe=application.batch[version % 2],
+        version=version,
+        aliases=["champion"] if run_id(version) == champion else ["challenger"] if version == 5 else [],
+        started=ended,
+        ended=ended + timedelta(seconds=5),
+        seconds=6.4 - 0.4 * version,
+        rows={"train": rows, "validation": rows // 3, "test": rows // 3},
+        window=Span(start=ended - timedelta(hours=3), end=ended),
+        used_until=ended - timedelta(minutes=36),
+        tables=tables,
+        parameters={"iterations": 1_000, "learning_rate": 0.05, "depth": 4 + version % 3},
+        scores=scores(application, version),
+        validation={},
+        naive=naive,
+        threshold=0.118 if isinstance(application.task, Classification) else None,
+        evaluated=evaluated if version in (5, 3, 2) else None,
+        digests={},
+        run_url=f"http://127.0.0.1:15000/#/experiments/2/runs/{run_id(version)}",
+    )
 
 
 def scores(application: Application, seed: float) -> dict[str, float | None]:

@@ -97,6 +97,7 @@ def _told(one: Diagnostic, application: Application) -> dict[str, Any]:
         "question": one.question.format(noun=application.noun),
         "reading": one.reading,
         "cost": one.cost.value,
+        "live": one.tab == Tab.LIVE,
         "parameters": msgspec.to_builtins(one.parameters),
         "link": one.link,
     }

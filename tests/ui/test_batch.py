@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from streamlit.testing.v1 import AppTest
 
 from core.applications import APPLICATIONS
@@ -14,9 +15,9 @@ from core.declaration import Application
 from core.metrics import batch_metrics
 from tests.ui.conftest import Open
 from tests.ui.fake_api import FakeApi
-from tests.ui.fake_batch import fitted, run_id, searched
+from tests.ui.fake_batch import fitted, run, run_id, searched
 from ui import reads_batch
-from ui.client_batch import Evaluated, Recipe, Run, Window
+from ui.client_batch import Recipe
 from ui.parts import jobs, run_scores, runs, train_form
 
 EVERY = pytest.mark.parametrize("application", APPLICATIONS.values(), ids=APPLICATIONS)
@@ -177,23 +178,18 @@ def test_what_the_api_refuses_is_told(opened: Open, api: FakeApi) -> None:
     assert "the cache does not answer" in text(test)
 
 
-def run(version: int, score: float | None, hour: int = 12) -> Run:
-    end = datetime(2026, 1, 1, hour, tzinfo=UTC)
-    leading = batch_metrics(APP.task)[0].id
-    evaluated = Evaluated(window=Window(start=end - timedelta(hours=1), end=end), scores={leading: score})
-    return Run(run_id=str(version), version=version, evaluated=evaluated)
-
-
-def test_the_best_is_the_best_on_the_latest_window_only() -> None:
-    leading = batch_metrics(APP.task)[0]
-    known = [run(1, 0.99, hour=9), run(2, 0.8), run(3, 0.9), run(4, None), Run(run_id="5")]
-    window = runs.latest(known)
-    winner = runs.best(leading, known, window)
-    assert winner is known[2], "0.99 was reached on other rows"
-    assert runs.best(leading, known[:2], window) is None, "one alone is not the best"
-    assert runs.comparable(known[1], known[2])
-    assert not runs.comparable(known[0], known[1])
-    assert runs.latest([Run(run_id="5")]) is None
+def test_scores_of_other_windows_are_not_compared() -> None:
+    known = [run(APP, version, run_id(3)) for version in (5, 4, 3)]
+    window, evaluated = runs.latest(known), known[2].evaluated
+    assert window is not None
+    assert evaluated is not None
+    assert runs.on(known[2], window) == evaluated.scores
+    assert runs.on(known[1], window) == {}, "it was not evaluated"
+    later = replace(window, end=window.end + timedelta(hours=1))
+    moved = replace(known[2], evaluated=replace(evaluated, window=later))
+    assert runs.latest([*known, moved]) == later
+    assert runs.on(known[0], later) == {}
+    assert runs.latest([known[1]]) is None
 
 
 def test_better_is_better_whichever_way_the_score_goes() -> None:

@@ -93,10 +93,19 @@ def _card(result: Result, panel: Panel, place: str, tall: int) -> None:
     sharp = panels.sharp(panel)
     name = f"{result.application}-{result.diagnostic}-{place}"
     with st.container(border=True, height="stretch", gap="xsmall"):
-        with st.container(
-            horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="xsmall"
-        ):
-            st.markdown(f"**{panel.title}**", width="content")
+        st.markdown(f"**{panel.title}**")
+        with st.container(horizontal_alignment="center"):
+            chart.draw(
+                panels.option(panel),
+                key=key,
+                alt=panel.title,
+                height=panels.SIDE if panel.square else tall,
+                width=panels.SIDE if panel.square else "stretch",
+                sharp=sharp,
+            )
+        # Below the figure: above it, the toolbar that comes with the pointer would cover them.
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.caption(panel.note, width="stretch")
             with st.container(horizontal=True, gap=None, width="content", vertical_alignment="center"):
                 pictures.draw(key, panel.title, name, sharp)
                 st.download_button(
@@ -108,14 +117,3 @@ def _card(result: Result, panel: Panel, place: str, tall: int) -> None:
                     on_click="ignore",
                     type="tertiary",
                 )
-        with st.container(horizontal_alignment="center"):
-            chart.draw(
-                panels.option(panel),
-                key=key,
-                alt=panel.title,
-                height=panels.SIDE if panel.square else tall,
-                width=panels.SIDE if panel.square else "stretch",
-                sharp=sharp,
-            )
-        if panel.note:
-            st.caption(panel.note)

@@ -7,13 +7,18 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
+from core.batch import Alias
+from core.runs import RunSummary
 from ui import formats
-from ui.client_batch import Run
 
 
 def draw(
-    runs: Sequence[Run], key: str = "run", label: str = "Run", default: int | None = None, bare: bool = False
-) -> Run:
+    runs: Sequence[RunSummary],
+    key: str = "run",
+    label: str = "Run",
+    default: int | None = None,
+    bare: bool = False,
+) -> RunSummary:
     """A menu of runs, newest first; the champion unless another one is chosen."""
     index = _champion(runs) if default is None else default
     names = [name(run) for run in runs]
@@ -28,17 +33,21 @@ def draw(
     return runs[names.index(chosen)] if chosen in names else runs[index]
 
 
-def name(run: Run) -> str:
+def champion(run: RunSummary) -> bool:
+    """Whether it answers requests."""
+    return Alias.CHAMPION in run.aliases
+
+
+def name(run: RunSummary) -> str:
     """What a run is called; it never changes, so that addresses stay good."""
     version = f"Version {run.version}" if run.version is not None else f"Run {run.run_id[:8]}"
     return f"{version}, {formats.words(run.recipe).lower()}" if run.recipe else version
 
 
-def badges(run: Run) -> str:
+def badges(run: RunSummary) -> str:
     """Aliases, age, rows and the link, as Markdown."""
     said = [f":{'blue' if one == 'champion' else 'gray'}-badge[{one.capitalize()}]" for one in run.aliases]
-    if run.started is not None:
-        said.append(f":gray[trained {formats.since(run.started, datetime.now(UTC))} ago]")
+    said.append(f":gray[trained {formats.since(run.started, datetime.now(UTC))} ago]")
     if run.rows:
         said.append(f":gray[{formats.count(sum(run.rows.values()))} rows]")
     if run.threshold is not None:
@@ -48,5 +57,5 @@ def badges(run: Run) -> str:
     return "&ensp;".join(said)
 
 
-def _champion(runs: Sequence[Run]) -> int:
-    return next((n for n, run in enumerate(runs) if run.champion), 0)
+def _champion(runs: Sequence[RunSummary]) -> int:
+    return next((n for n, run in enumerate(runs) if champion(run)), 0)

@@ -10,15 +10,15 @@ import streamlit as st
 
 from core.declaration import Application
 from core.metrics import Metric, batch_metrics
+from core.runs import RunSummary
 from ui import formats
-from ui.client_batch import Run
 from ui.parts import kpis
 
 ABREAST: Final = 6
 """Cards side by side."""
 
 
-def draw(application: Application, run: Run) -> None:
+def draw(application: Application, run: RunSummary) -> None:
     """A line of cards per group, small groups side by side; red only where the naive answer is better."""
     for line in lines([(title, len(members)) for title, members in grouped(application)]):
         found = dict(grouped(application))

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC
 from typing import Any, Final
 
 import streamlit as st
 
 from core.declaration import Application
 from core.metrics import Metric, batch_metrics
+from core.runs import RunSummary, Span, Window, comparable
 from ui import formats
-from ui.client_batch import Run, Window
+from ui.client_batch import Runs
 
 SHOWN: Final = 3
 """Scores in the table."""
 
 
-def table(application: Application, runs: Sequence[Run]) -> None:
+def table(application: Application, known: Runs) -> None:
     """One line per run. Scores of one window only are compared: others stay empty."""
-    window = latest(runs)
+    window = latest(known.runs)
     leading = batch_metrics(application.task)[:SHOWN]
-    winner = best(leading[0], runs, window)
     st.dataframe(
-        [_row(run, leading, window, winner) for run in runs],
+        [_row(run, leading, window, known.best) for run in known.runs],
         hide_index=True,
         placeholder=formats.UNKNOWN,
         column_config={
@@ -39,41 +40,23 @@ def table(application: Application, runs: Sequence[Run]) -> None:
         key=f"{application.name}:runs",
         alt=f"Trained models of {application.title}",
     )
-    st.caption(_told(leading[0], runs, window, winner))
+    st.caption(_told(leading[0], known, window))
 
 
-def latest(runs: Sequence[Run]) -> Window | None:
+def latest(runs: Sequence[RunSummary]) -> Window | None:
     """The newest window on which any run was evaluated."""
     windows = [run.evaluated.window for run in runs if run.evaluated is not None]
-    known = [one for one in windows if one.end is not None]
-    return max(known, key=lambda one: one.end, default=None)  # type: ignore[arg-type, return-value]
+    return max(windows, key=lambda one: (one.end, one.start), default=None)
 
 
-def on(run: Run, window: Window | None) -> dict[str, float | None]:
+def on(run: RunSummary, window: Window | None) -> dict[str, float | None]:
     """A run's scores on a window; empty where it was not evaluated there."""
-    same = run.evaluated is not None and window is not None and run.evaluated.window == window
-    return run.evaluated.scores if same and run.evaluated is not None else {}
+    if run.evaluated is None or run.evaluated.window != window:
+        return {}
+    return run.evaluated.scores
 
 
-def best(metric: Metric, runs: Sequence[Run], window: Window | None) -> Run | None:
-    """The best run among those evaluated on the window; None where there are not two to compare."""
-    scored = [(value, run) for run in runs if (value := on(run, window).get(metric.id)) is not None]
-    if len(scored) < 2:
-        return None
-    pick = max if metric.better == "higher" else min
-    return pick(scored, key=lambda pair: pair[0])[1]
-
-
-def comparable(one: Run, other: Run) -> bool:
-    """Whether both were evaluated on the same window."""
-    return (
-        one.evaluated is not None
-        and other.evaluated is not None
-        and one.evaluated.window == other.evaluated.window
-    )
-
-
-def compare(application: Application, one: Run, other: Run) -> None:
+def compare(application: Application, one: RunSummary, other: RunSummary) -> None:
     """Every score of two runs, and by how much the first is better."""
     same = comparable(one, other)
     left, right = (_scores(one, same), _scores(other, same))
@@ -87,9 +70,8 @@ def compare(application: Application, one: Run, other: Run) -> None:
         hide_index=True,
     )
     if same and one.evaluated is not None:
-        st.caption(
-            f"Both on the same {formats.count(one.evaluated.rows)} rows, {span(one.evaluated.window)}."
-        )
+        window = one.evaluated.window
+        st.caption(f"Both on the same {formats.count(window.rows)} rows, {span(window)}.")
     else:
         st.caption(
             ":orange[:material/warning:] Each on its own test rows, from different times: the difference may "
@@ -104,12 +86,14 @@ def gain(metric: Metric, one: float | None, other: float | None) -> float | None
     return one - other if metric.better == "higher" else other - one
 
 
-def span(window: Window) -> str:
+def span(window: Window | Span | None) -> str:
     """From when to when."""
+    if window is None:
+        return "a time that is not known"
     return f"{formats.utc(window.start)} to {formats.utc(window.end)} UTC"
 
 
-def _scores(run: Run, same: bool) -> dict[str, float | None]:
+def _scores(run: RunSummary, same: bool) -> dict[str, float | None]:
     return run.evaluated.scores if same and run.evaluated is not None else run.scores
 
 
@@ -126,26 +110,27 @@ def _line(metric: Metric, one: float | None, other: float | None, names: tuple[s
     }
 
 
-def _row(run: Run, leading: Sequence[Metric], window: Window | None, winner: Run | None) -> dict[str, Any]:
+def _row(
+    run: RunSummary, leading: Sequence[Metric], window: Window | None, best: str | None
+) -> dict[str, Any]:
     row: dict[str, Any] = {
         "Version": run.version,
-        "Role": ", ".join([*run.aliases, *(["best"] if run is winner else [])]) or None,
+        "Role": ", ".join([*run.aliases, *(["best"] if run.run_id == best else [])]) or None,
     }
     for metric in leading:
         value = on(run, window).get(metric.id)
         row[metric.title] = None if value is None else round(value, metric.digits)
-    started = run.started.replace(tzinfo=None) if run.started is not None else None
     return row | {
         "Model": formats.words(run.recipe),
-        "Trained (UTC)": started,
+        "Trained (UTC)": run.started.astimezone(UTC).replace(tzinfo=None),
         "Rows": run.rows.get("train"),
         "Run": run.run_url or None,
     }
 
 
-def _told(metric: Metric, runs: Sequence[Run], window: Window | None, winner: Run | None) -> str:
+def _told(metric: Metric, known: Runs, window: Window | None) -> str:
     if window is None:
         return "No run was evaluated on a common window yet: their own test rows are from different times."
-    number = sum(bool(on(run, window)) for run in runs)
-    marked = f", marked by {metric.title}" if winner else ""
+    number = sum(bool(on(run, window)) for run in known.runs)
+    marked = f", marked by {metric.title}" if known.best else ""
     return f"Scores of the {number} runs evaluated on {span(window)}{marked}; the others are not compared."

@@ -136,6 +136,9 @@ def _hyperparameter(one: Hyperparameter, key: str) -> Value | None:
         case int() | float() as default:
             step = max(1e-4, abs(default) / 10)
             value = st.number_input(title, one.low, one.high, float(default), step, "%.4g", **common)
+        case str() as default if one.choices:
+            index = one.choices.index(default) if default in one.choices else 0
+            value = st.selectbox(title, one.choices, index=index, **common)
         case str() as default:
             value = st.text_input(title, default, **common)
     return value

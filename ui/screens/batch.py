@@ -8,9 +8,10 @@ import streamlit as st
 
 from core.batch import Evaluate, JobReport, Request, Rows, Train
 from core.declaration import Application
+from core.runs import RunSummary, comparable
 from ui import formats, reads_batch
 from ui.client import ApiError
-from ui.client_batch import Run, Training
+from ui.client_batch import Runs, Training
 from ui.parts import jobs, run_choice, run_scores, runs, train_form, trouble
 from ui.reads import client
 
@@ -30,12 +31,12 @@ def show(application: Application) -> None:
         _train(application, reading.value, reading.problem)
         _job(application)
     with right:
-        if trained.value:
+        if trained.value is not None and trained.value.runs:
             _runs(application, trained.value)
         else:
             _first(application, reading.value, trained.problem)
-    if trained.value:
-        _run(application, trained.value)
+    if trained.value is not None and trained.value.runs:
+        _run(application, trained.value.runs)
 
 
 def _train(application: Application, known: Training | None, problem: ApiError | None) -> None:
@@ -128,10 +129,11 @@ def _first(application: Application, known: Training | None, problem: ApiError |
         )
 
 
-def _runs(application: Application, known: Sequence[Run]) -> None:
+def _runs(application: Application, trained: Runs) -> None:
+    known = trained.runs
     with st.container(border=True):
         st.subheader("Runs", anchor=False)
-        runs.table(application, known)
+        runs.table(application, trained)
         left, right = st.columns(2)
         with left:
             one = run_choice.draw(known)
@@ -140,7 +142,7 @@ def _runs(application: Application, known: Sequence[Run]) -> None:
             st.caption("Train another one to compare the two.")
             return
         with right:
-            champion = next((n for n, run in enumerate(others) if run.champion), 0)
+            champion = next((n for n, run in enumerate(others) if run_choice.champion(run)), 0)
             other = run_choice.draw(others, "other", "Compare with", champion)
         with st.expander(
             f"Version {one.version} against version {other.version}", icon=":material/compare_arrows:"
@@ -149,12 +151,14 @@ def _runs(application: Application, known: Sequence[Run]) -> None:
         _actions(application, known, one, other)
 
 
-def _actions(application: Application, known: Sequence[Run], one: Run, other: Run) -> None:
+def _actions(
+    application: Application, known: Sequence[RunSummary], one: RunSummary, other: RunSummary
+) -> None:
     """Promotion wants both on the same window: without, that is what is offered first."""
-    champion = next((run for run in known if run.champion), None)
+    champion = next((run for run in known if run_choice.champion(run)), None)
     with st.container(horizontal=True, vertical_alignment="center"):
-        ready = champion is None or runs.comparable(one, champion)
-        if not one.champion and ready:
+        ready = champion is None or comparable(one, champion)
+        if not run_choice.champion(one) and ready:
             st.button(
                 f"Make version {one.version} the champion",
                 type="primary",
@@ -172,21 +176,21 @@ def _actions(application: Application, known: Sequence[Run], one: Run, other: Ru
             args=(application, asked),
             help="Scores these runs and the champion on the newest rows, the same for all.",
         )
-    if not one.champion and not ready:
+    if not run_choice.champion(one) and not ready:
         st.caption(
             "To make it the champion, evaluate it and the present one on the same latest window first."
         )
 
 
-def _wanted(one: Run, other: Run, champion: Run | None) -> list[str]:
+def _wanted(one: RunSummary, other: RunSummary, champion: RunSummary | None) -> list[str]:
     chosen = [one.run_id, other.run_id, *([champion.run_id] if champion else [])]
     return list(dict.fromkeys(chosen))
 
 
-def _run(application: Application, known: Sequence[Run]) -> None:
+def _run(application: Application, known: Sequence[RunSummary]) -> None:
     names = {run_choice.name(run): run for run in known}
     chosen = st.session_state.get("run")
-    run = names.get(str(chosen)) or next((one for one in known if one.champion), known[0])
+    run = names.get(str(chosen)) or next((one for one in known if run_choice.champion(one)), known[0])
     with st.container(border=True):
         st.subheader(run_choice.name(run), anchor=False)
         st.markdown(run_choice.badges(run))

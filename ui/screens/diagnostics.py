@@ -8,17 +8,15 @@ import streamlit as st
 
 from core.batch import JobReport
 from core.declaration import Application
-from core.diagnostics import Cost, Tab
+from core.diagnostics import Cost
 from core.diagnostics.shapes import Result
+from core.runs import RunSummary
 from ui import reads_batch
 from ui.client import ApiError
-from ui.client_batch import Asked, Group, Run
+from ui.client_batch import Asked, Group, Runs
 from ui.parts import asking, choices, found, jobs, run_choice, trouble
 from ui.parts.asking import Question
 from ui.reads import Reading
-
-LIVE = Run(run_id="")
-"""In the place of a run where the live models are asked."""
 
 REFIT = "Fits the model again several times: up to half a minute on 10,000 rows, more on more."
 
@@ -32,15 +30,20 @@ def show(application: Application) -> None:
     left, right = st.columns([5, 2], vertical_alignment="center")
     with left:
         tab = _tab(menu.value)
-    with right:
-        runs = _runs(application, tab)
+    trained = reads_batch.runs(application.name)
+    known = trained.value.runs if trained.value else []
+    run = None
+    if known and not _live(menu.value, tab):
+        with right:
+            run = run_choice.draw(known, bare=True)
     asked = _pick(menu.value, tab)
-    run = _run(runs)
-    if run is None:
+    if run is None and not asked.live:
+        _untrained(trained)
         return
     _question(asked, run)
     chosen = choices.draw(application, asked)
-    question = Question(application.name, asked.id, run.run_id, tuple(sorted(chosen.items())))
+    about = run.run_id if run is not None and not asked.live else ""
+    question = Question(application.name, asked.id, about, tuple(sorted(chosen.items())))
     _answer(question, asked)
 
 
@@ -75,32 +78,24 @@ def _pick(menu: Sequence[Group], tab: str) -> Asked:
     return within.get(chosen or "") or within[first]
 
 
-def _runs(application: Application, tab: str) -> Reading[list[Run]]:
-    """The run that is asked, or nobody where the live models are."""
-    if tab == Tab.LIVE:
-        return Reading([LIVE])
-    reading = reads_batch.runs(application.name)
-    if reading.value:
-        return Reading([run_choice.draw(reading.value, bare=True)])
-    return reading
+def _live(menu: Sequence[Group], tab: str) -> bool:
+    """Whether a tab is about the live models alone."""
+    return all(one.live for group in menu if group.tab == tab for one in group.diagnostics)
 
 
-def _run(chosen: Reading[list[Run]]) -> Run | None:
-    """What is known of the run; None, with the reason, where there is none yet."""
-    if not chosen.value:
-        if chosen.problem:
-            trouble.waiting(chosen.problem)
-        else:
-            st.info(
-                "Train a model in the view Batch: it is asked here about the rows that it never saw.",
-                title="No model has been trained yet",
-                icon=":material/model_training:",
-            )
-        return None
-    return chosen.value[0]
+def _untrained(trained: Reading[Runs]) -> None:
+    """Why there is nothing to ask."""
+    if trained.value is None:
+        trouble.waiting(trained.problem)
+        return
+    st.info(
+        "Train a model in the view Batch: it is asked here about the rows that it never saw.",
+        title="No model has been trained yet",
+        icon=":material/model_training:",
+    )
 
 
-def _question(asked: Asked, run: Run) -> None:
+def _question(asked: Asked, run: RunSummary | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader(asked.question or asked.title, anchor=False, width="content")
         if asked.reading:
@@ -108,10 +103,10 @@ def _question(asked: Asked, run: Run) -> None:
                 st.markdown(asked.reading)
                 if asked.link:
                     st.markdown(f"[:material/open_in_new: Documentation]({asked.link})")
-    told = (
-        ":gray[About the live models; no trained run is needed.]" if run is LIVE else run_choice.badges(run)
-    )
-    st.markdown(told)
+    if run is None or asked.live:
+        st.markdown(":gray[About the live models; no trained run is needed.]")
+    else:
+        st.markdown(run_choice.badges(run))
 
 
 def _answer(question: Question, asked: Asked) -> None:

@@ -14,7 +14,7 @@ from core.diagnostics.shapes import Axis, Bars, Heat, Lines, Panel, Parallel, Po
 
 MOST_BYTES = 500_000
 MOST_CURVE = 501
-SPLITS = {"train", "validation", "test", "latest", "live", "all"}
+SPLITS = {"train", "validation", "test", "latest", "live"}
 
 
 def check(found: Found) -> None:
@@ -22,10 +22,10 @@ def check(found: Found) -> None:
     for value in _numbers(msgspec.to_builtins([found.panels, found.facts])):
         assert math.isfinite(value), f"{value} among the numbers"
     assert len(msgspec.json.encode([found.panels, found.facts, found.note])) < MOST_BYTES
-    assert 0 <= found.sample.rows <= found.sample.available
-    assert found.sample.split in SPLITS
-    assert not found.note or found.note[0].isupper(), found.note
-    assert not found.note or found.note.rstrip()[-1] in ".)", found.note
+    assert 0 <= found.sample.rows <= found.sample.available, found.sample
+    assert set(found.sample.split.split(", ")) <= SPLITS
+    assert not found.note or found.note.endswith("."), found.note
+    assert not found.note[:1].islower(), found.note
     for fact in found.facts:
         assert fact.title
         assert fact.value != ""
@@ -36,8 +36,11 @@ def check(found: Found) -> None:
 def check_panel(panel: Panel) -> None:
     assert panel.title
     assert panel.series, f"{panel.title!r} draws nothing"
-    assert panel.axes or (panel.x.title and panel.y.title), f"{panel.title!r} has an axis without a title"
+    plane = not panel.x.title and not panel.y.title and panel.square
+    assert panel.axes or plane or (panel.x.title and panel.y.title), f"{panel.title!r}: an axis has no title"
     points = 0
+    for axis in (panel.x, panel.y, *panel.axes):
+        assert len(set(axis.categories)) == len(axis.categories), f"{panel.title!r}: a category stands twice"
     for series in panel.series:
         name = f"{panel.title!r}, {series.name!r}"
         assert series.name, name
@@ -88,7 +91,6 @@ def _on(name: str, axis: Axis, cells: Sequence[Any]) -> None:
     """Every cell has a place on its axis."""
     known = [cell for cell in cells if cell is not None]
     if axis.scale == "category":
-        assert len(set(axis.categories)) == len(axis.categories), f"{name}: a category stands twice"
         assert set(known) <= set(axis.categories), f"{name}: {set(known) - set(axis.categories)}"
     elif axis.scale == "time":
         assert all(datetime.fromisoformat(cell).tzinfo for cell in known), name

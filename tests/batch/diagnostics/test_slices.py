@@ -91,9 +91,9 @@ def test_a_biased_slice_is_found(lake: Settings) -> None:
     spoiled[(honest.split.test.frame[single.name].astype(str) == value).to_numpy()] += 50_000
     test = replace(honest.split.test, target=spoiled)
     run = replace(honest, split=replace(honest.split, test=test), _cache={})
-    found = COMPUTATIONS["errors_by_segment"](run, {"input": "", "bins": 8})
-    check(found)
-    assert found.panels[0].y.categories[0].startswith(f"{single.name}: {value}")
+    check(COMPUTATIONS["errors_by_segment"](run, {"input": "", "bins": 8}))
+    found = COMPUTATIONS["errors_by_segment"](run, {"input": single.name, "bins": 8})
+    assert found.panels[0].y.categories[0].startswith(f"{value} (n = ")
     bias = found.panels[1].series[0]
     assert isinstance(bias, Bars)
     assert bias.values[0] > 40_000  # type: ignore[operator]

@@ -127,6 +127,9 @@ class Direction:
         found: Option = {"axisLabel": label, "splitNumber": 5, "scale": not self.zero}
         if not upright:
             found["splitLine"] = {"show": False}
+            if not self._time:
+                told = f"{self.axis.title} {{value}}{self.sign()}".strip()
+                found["axisPointer"] = {"label": {"formatter": told}}
         low, high = self._edges()
         if self.zero and low is None and self.low is not None and self.low < 0:
             # Room for the values that stand beside bars to the left or below.
@@ -201,9 +204,10 @@ def _ends(one: Lines | Bars) -> Iterator[Cell]:
 
 
 def _number(cell: Any, factor: int) -> float | None:
-    if isinstance(cell, bool) or not isinstance(cell, int | float) or not isfinite(cell):
+    if isinstance(cell, bool) or not isinstance(cell, int | float):
         return None
-    return cell * factor
+    value = cell * factor
+    return value if isfinite(value) else None
 
 
 def _text(**more: Any) -> Option:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any, Final
 
 from core.diagnostics.shapes import Cell, Heat, Lines, Panel, Points
@@ -101,9 +102,10 @@ def _band(one: Lines, places: list[Cell], up: Direction) -> list[Option]:
     high = [up.place(cell) for cell in one.high]
     floor, tall = [], []
     for x, bottom, top in zip(places, low, high, strict=False):
-        known = isinstance(bottom, int | float) and isinstance(top, int | float)
+        space = top - bottom if isinstance(bottom, int | float) and isinstance(top, int | float) else None
+        known = space is not None and isfinite(space)
         floor.append([x, bottom if known else None])
-        tall.append([x, top - bottom if known else None])  # type: ignore[operator]
+        tall.append([x, space if known else None])
     both: Option = {
         "type": "line",
         "name": one.name,

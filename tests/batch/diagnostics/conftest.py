@@ -1,0 +1,15 @@
+"""What holds for tests of diagnostics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from threadpoolctl import threadpool_limits
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """As `compute` has it: on a busy machine more threads take longer."""
+    with threadpool_limits(limits=1):
+        yield
