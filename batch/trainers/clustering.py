@@ -16,7 +16,7 @@ from batch.progress import Progress
 from batch.split import Split
 from batch.trainers.search import best, search
 from batch.trainers.segments import as_before, by_size, described, reorder
-from batch.trainers.space import Points, preprocessing, transformed
+from batch.trainers.space import Points, preprocessing, some_empty, transformed
 from batch.trainers.trainer import about, merged, teachable
 from core.batch import Stage
 from core.declaration import Clustering
@@ -51,7 +51,7 @@ class Clusterer:
             raise BadParameter("segments 1: it is 0, for a search, or at least 2")
         train = split.train
         teachable(train, train.application.task)
-        with limited(threads, train.rows):
+        with limited(threads, train.rows), some_empty():
             steps = preprocessing(train.application, train.frame)
             if not held["segments"]:
                 held["segments"] = _searched(split, steps, held, progress)
@@ -75,7 +75,7 @@ class Clusterer:
         held = merged(self, parameters or {}, model.parameters)
         held["segments"] = held["segments"] or len(model.segments)
         _enough(dataset, held["segments"])
-        with limited(threads, dataset.rows):
+        with limited(threads, dataset.rows), some_empty():
             steps = preprocessing(dataset.application, dataset.frame)
             return self._fitted(dataset, steps, held, model)
 

@@ -6,8 +6,10 @@ frame -> fill -> standardise -> weigh fields -> (segments, axes between them, in
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +22,9 @@ Points = npt.NDArray[np.float64]
 
 ROUNDS = 10
 """At most, of segments and axes in turn."""
+
+NOTHING = 1e-9
+"""Squared distance of a row from its centre, in standard units, that explains all there is."""
 
 SETTLED = 0.002
 """Segments stay the same where no larger share of the rows changes them."""
@@ -76,24 +81,40 @@ def adapted(points: Points, k: int, seed: int, restarts: int) -> tuple[Any, Poin
     """
     from sklearn.cluster import KMeans
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.preprocessing import FunctionTransformer
 
-    labels = kmeans(k, seed, restarts).fit(points).labels_
+    fitted = kmeans(k, seed, restarts).fit(points)
+    # Where there are no two segments to tell apart, or nothing is left to explain, rows stay as they are.
+    axes: Any = FunctionTransformer()
     for _ in range(ROUNDS):
+        labels = fitted.labels_
         # One row alone has no spread to measure by.
         several = np.bincount(labels, minlength=k)[labels] > 1
+        if len(np.unique(labels[several])) < 2 or fitted.inertia_ <= NOTHING * len(points):
+            break
         axes = LinearDiscriminantAnalysis(solver="eigen", shrinkage=SHRINKAGE)
-        axes.fit(points[several], labels[several])
-        seen = axes.transform(points)
-        fitted = KMeans(n_clusters=k, n_init=1, init=_means(seen, labels, k), random_state=seed).fit(seen)
-        moved = float((fitted.labels_ != labels).mean())
-        labels = fitted.labels_
-        if moved <= SETTLED or len(np.unique(labels)) < k:
+        seen = axes.fit(points[several], labels[several]).transform(points)
+        start = _means(seen, labels, k)
+        fitted = KMeans(n_clusters=k, n_init=1, init=start, random_state=seed).fit(seen)
+        if (fitted.labels_ != labels).mean() <= SETTLED:
             break
     return axes, fitted.cluster_centers_
 
 
 def _means(points: Points, labels: npt.NDArray[Any], k: int) -> Points:
-    return np.stack([points[labels == number].mean(axis=0) for number in range(k)])
+    """(k, axes): the mean of each segment; of an empty one that of all."""
+    inside = [points[labels == number] for number in range(k)]
+    return np.stack([(rows if len(rows) else points).mean(axis=0) for rows in inside])
+
+
+@contextmanager
+def some_empty() -> Iterator[None]:
+    """Within it, fewer different rows than segments leave some of them empty: an answer, no cause to warn."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with catch_warnings():
+        simplefilter("ignore", ConvergenceWarning)
+        yield
 
 
 def kmeans(k: int, seed: int, restarts: int) -> Any:

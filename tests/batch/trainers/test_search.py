@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from batch.trainers.space import adapted, preprocessing, transformed, weights
 from core.applications import APPLICATIONS
 from core.declaration import Clustering
 from models.registered.inputs import inputs
+from models.registered.model import BatchModel
 from models.registered.threads import limited
 from tests.batch.test_evaluation import clustered
 
@@ -107,6 +109,22 @@ def test_a_group_of_one_row_is_no_obstacle() -> None:
     axes, centres = adapted(points, 4, 1, 3)
     assert np.isfinite(axes.transform(points)).all()
     assert np.isfinite(centres).all()
+
+
+@pytest.mark.parametrize("name", ["kmeans", "gaussian_mixture"])
+@pytest.mark.parametrize("values", [[1.0], [0.0, 1.0], [0.0, 1.0, 5.0]])
+def test_rows_that_differ_less_than_there_are_segments_leave_some_empty(
+    name: str, values: list[float]
+) -> None:
+    rows, _ = clustered(1, 60)
+    first = str(rows.frame.columns[0])
+    flat = rows.frame.assign(**dict.fromkeys(rows.frame.columns, np.nan))
+    few = replace(rows, frame=flat.assign(**{first: np.resize(values, 60)}))
+    model = RECIPES[name].fit(Split(few, few, few), {"segments": 4}, 1, Silent())
+    answers = model.answers(few.frame)
+    assert len(np.unique(answers)) <= len(values)
+    assert len(model.segments) == 4
+    assert (BatchModel.from_bytes(model.to_bytes()).answers(few.frame) == answers).all()
 
 
 def test_what_never_varied_never_decides() -> None:
