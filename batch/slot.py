@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
+import httpx
 import structlog
 from redis.exceptions import RedisError
 from rq import Queue, Worker
@@ -30,9 +31,11 @@ from rq.utils import now as rq_now
 from rq.worker import WorkerStatus
 from rq.worker_registration import clean_worker_registry
 
+from batch import left_over
 from batch.process import Process
 from core import jobs, names
-from core.batch import JobLine, JobReport, JobState, Stage
+from core.batch import JobLine, JobReport, JobState, Stage, Train
+from core.connect.mlflow import Mlflow
 from core.settings import Settings
 
 if TYPE_CHECKING:
@@ -53,6 +56,11 @@ SWEEP_SECONDS = 2
 
 IDLE_SECONDS = 120.0
 """How long the process of short jobs is kept for the next one: libraries take seconds to import."""
+
+TRAINING = Train.__struct_config__.tag
+"""The kind of job that writes a run."""
+
+MLFLOW_SECONDS = 2.0
 
 MOST_JOBS = 100
 """Jobs that one process does at most."""
@@ -190,6 +198,7 @@ class Slot(Worker):
         ended = report is None or self._attend(job, execution, report)
         self.connection.delete(names.job_alive_key(job.id))
         if ended:
+            self._close_runs(report)
             self._forget(job, execution)
         else:
             self.handle_job_failure(job, queue, exc_string="to be done again", execution=execution)
@@ -197,6 +206,13 @@ class Slot(Worker):
         if not self._idle_seconds:
             self._end_process()
         self.set_state(WorkerStatus.IDLE)
+
+    def _close_runs(self, report: JobReport | None) -> None:
+        """Ends the run of a training that was killed; where MLflow is away, the next training does."""
+        if report is None or report.kind != TRAINING:
+            return
+        with suppress(httpx.HTTPError), Mlflow(self._settings.mlflow.url, MLFLOW_SECONDS) as mlflow:
+            left_over.close(mlflow, report.application, lambda job: job == report.id)
 
     def _begun(self, job: Job) -> JobReport | None:
         """The report of a job that now runs; None when it is not to be done: stopped, or too long ago."""
