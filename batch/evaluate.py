@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,7 +17,7 @@ import numpy as np
 from batch import evaluation
 from batch.datasets import BadData, Dataset, load
 from batch.progress import Progress
-from batch.runs import load_model
+from batch.runs import LoadedRun, load_run
 from batch.tracking import now_ms, reached, tracker
 from batch.train import BadRequest
 from core import applications
@@ -26,19 +26,11 @@ from core.connect.mlflow import Mlflow
 from core.declaration import Application
 from core.metrics import batch_metrics
 from core.registry import registry
-from core.runs import Evaluated, RunSummary, Span, Tag, grouped
+from core.runs import Evaluated, RunSummary, Tag, Window, grouped
 from core.settings import Settings
-from models.registered.model import BatchModel
 
 LEAST = 200
 """Fewer new rows than these tell nothing."""
-
-
-class Candidate(NamedTuple):
-    """A run that is compared."""
-
-    info: RunSummary
-    model: BatchModel
 
 
 def evaluate(settings: Settings, request: Evaluate, progress: Progress) -> dict[str, Any]:
@@ -54,24 +46,15 @@ def evaluate(settings: Settings, request: Evaluate, progress: Progress) -> dict[
         candidates = [_candidate(settings, application, run_id, progress) for run_id in dict.fromkeys(wanted)]
         dataset = latest(settings, application, request.rows, [one.info for one in candidates], progress)
         progress.stage(Stage.EVALUATING, 50)
-        found = {
-            one.info.run_id: _evaluated(dataset, _scores(application, dataset, one.model, progress))
-            for one in candidates
-        }
+        window = _window(dataset)
+        found = {one.info.run_id: _evaluated(one, dataset, window, progress) for one in candidates}
         progress.stage(Stage.LOGGING, 85)
         with reached(settings, "logging the scores"):
             for run_id, evaluated in found.items():
                 _keep(mlflow, run_id, evaluated)
     progress.stage(Stage.DONE, 100)
     scores = {run_id: evaluated.scores for run_id, evaluated in found.items()}
-    window = Span(start=_time(dataset.times[0]), end=_time(dataset.times[-1]))
-    return {
-        "window": msgspec.to_builtins(window),
-        "rows": dataset.rows,
-        "tables": dataset.source.tables,
-        "scores": scores,
-        "best": best(application, scores),
-    }
+    return {"window": msgspec.to_builtins(window), "scores": scores, "best": best(application, scores)}
 
 
 def latest(
@@ -124,21 +107,21 @@ def _by_alias(mlflow: Mlflow, application: Application) -> list[str]:
     return found
 
 
-def _candidate(settings: Settings, application: Application, run_id: str, progress: Progress) -> Candidate:
-    model, info = load_model(settings, application, run_id)
-    progress.line(f"{info.recipe}, version {info.version}, run {run_id}")
-    return Candidate(info, model)
+def _candidate(settings: Settings, application: Application, run_id: str, progress: Progress) -> LoadedRun:
+    found = load_run(settings, application, run_id)
+    progress.line(f"{found.info.recipe}, version {found.info.version}, run {run_id}")
+    return found
 
 
-def _scores(
-    application: Application, dataset: Dataset, model: BatchModel, progress: Progress
-) -> dict[str, float | None]:
+def _evaluated(run: LoadedRun, dataset: Dataset, window: Window, progress: Progress) -> Evaluated:
     progress.check()
+    application, model = dataset.application, run.model
     answers = model.answers(dataset.frame)
     scores = evaluation.scores(application, dataset, answers, model.threshold, model)
+    naive = evaluation.naive_scores(application, run.split, dataset, model)
     known = {name: value for name, value in scores.items() if value is not None}
     progress.line(f"{model.recipe} on {dataset.rows} latest rows", **known)
-    return scores
+    return Evaluated(window=window, scores=scores, naive=naive)
 
 
 def _keep(mlflow: Mlflow, run_id: str, evaluated: Evaluated) -> None:
@@ -147,10 +130,9 @@ def _keep(mlflow: Mlflow, run_id: str, evaluated: Evaluated) -> None:
     mlflow.tag(run_id, {Tag.EVALUATED: msgspec.json.encode(evaluated).decode()})
 
 
-def _evaluated(dataset: Dataset, scores: dict[str, float | None]) -> Evaluated:
-    times = dataset.times
-    window = Span(start=_time(times[0]), end=_time(times[-1]))
-    return Evaluated(window=window, rows=dataset.rows, tables=dataset.source.tables, scores=scores)
+def _window(dataset: Dataset) -> Window:
+    start, end = _time(dataset.times[0]), _time(dataset.times[-1])
+    return Window(start=start, end=end, rows=dataset.rows, tables=dataset.source.tables)
 
 
 def _time(moment: np.datetime64) -> datetime:

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
+import httpx
 import structlog
 from redis.exceptions import RedisError
 from rq import Queue, Worker
@@ -30,9 +31,11 @@ from rq.utils import now as rq_now
 from rq.worker import WorkerStatus
 from rq.worker_registration import clean_worker_registry
 
+from batch import left_over
 from batch.process import Process
 from core import jobs, names
-from core.batch import JobLine, JobReport, JobState, Stage
+from core.batch import JobLine, JobReport, JobState, Stage, Train
+from core.connect.mlflow import Mlflow
 from core.settings import Settings
 
 if TYPE_CHECKING:
@@ -54,6 +57,11 @@ SWEEP_SECONDS = 2
 IDLE_SECONDS = 120.0
 """How long the process of short jobs is kept for the next one: libraries take seconds to import."""
 
+TRAINING = Train.__struct_config__.tag
+"""The kind of job that writes a run."""
+
+MLFLOW_SECONDS = 2.0
+
 MOST_JOBS = 100
 """Jobs that one process does at most."""
 
@@ -61,17 +69,25 @@ START_SECONDS = 30.0
 """What a diagnostic gets beside its own time limit: imports, the run's model and rows."""
 
 
+_UNREADABLE = (DeserializationError, ValueError, TypeError, LookupError, AttributeError, AssertionError)
+"""What rq raises over a hash that is not a job's."""
+
+
 class GuardedJob(Job):
     """rq's job without all that would make a worker call, fetch or enqueue what stands in Redis."""
 
     @classmethod
     def fetch(cls, id: str, connection: Redis | None = None, serializer: Any = None) -> Self:  # noqa: A002
-        """As rq's; a job that can't be read does not exist. Raises NoSuchJobError."""
+        """As rq's; one that `core.jobs.submit` has not made does not exist. Raises NoSuchJobError."""
         try:
             job: Self = super().fetch(id, connection, serializer)  # type: ignore[assignment]
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
-            log.warning("an unreadable job is passed over", job=id, error=str(error))
-            raise NoSuchJobError(str(error)) from None
+            said = (job.func_name, job.instance, job.args, job.kwargs)
+        except _UNREADABLE as error:
+            log.warning("an unreadable job is refused", job=id, error=f"{type(error).__name__}: {error}")
+            raise NoSuchJobError(id) from None
+        if said != (jobs.FUNCTION, None, [job.id], {}):
+            log.warning("a job that core.jobs has not made is refused", job=id)
+            raise NoSuchJobError(id)
         return job
 
     def restore(self, raw_data: Any) -> Any:
@@ -81,15 +97,6 @@ class GuardedJob(Job):
         self.webhooks = []
         self._dependency_ids = []
         self.group_id = self.repeats_left = self.rate_limit_key = None
-
-    @property
-    def fits(self) -> bool:
-        """Whether it is what `core.jobs.submit` makes."""
-        try:
-            said = (self.func_name, self.instance, self.args, self.kwargs)
-        except DeserializationError:
-            return False
-        return said == (jobs.FUNCTION, None, [self.id], {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +198,7 @@ class Slot(Worker):
         ended = report is None or self._attend(job, execution, report)
         self.connection.delete(names.job_alive_key(job.id))
         if ended:
+            self._close_runs(report)
             self._forget(job, execution)
         else:
             self.handle_job_failure(job, queue, exc_string="to be done again", execution=execution)
@@ -199,11 +207,15 @@ class Slot(Worker):
             self._end_process()
         self.set_state(WorkerStatus.IDLE)
 
+    def _close_runs(self, report: JobReport | None) -> None:
+        """Ends the run of a training that was killed; where MLflow is away, the next training does."""
+        if report is None or report.kind != TRAINING:
+            return
+        with suppress(httpx.HTTPError), Mlflow(self._settings.mlflow.url, MLFLOW_SECONDS) as mlflow:
+            left_over.close(mlflow, report.application, lambda job: job == report.id)
+
     def _begun(self, job: Job) -> JobReport | None:
-        """The report of a job that now runs; None when it is not to be done: refused, stopped, unknown."""
-        if not (isinstance(job, GuardedJob) and job.fits):
-            log.warning("a job that core.jobs has not made is refused", job=job.id)
-            return None
+        """The report of a job that now runs; None when it is not to be done: stopped, or too long ago."""
         self.connection.set(names.job_alive_key(job.id), self.name, ex=LOST_SECONDS)
 
         def running(now: JobReport) -> JobReport | None:

@@ -136,12 +136,12 @@ def best(task: Task, known: Sequence[RunSummary]) -> str | None:
     judged = [(one.evaluated, one.run_id) for one in known if one.evaluated]
     if not judged:
         return None
-    latest, _ = max(judged, key=lambda one: (one[0].window.end, one[0].window.start))
+    latest = max((evaluated.window for evaluated, _ in judged), key=lambda one: (one.end, one.start))
     leading = batch_metrics(task)[0]
     scores = {
         run_id: score
         for evaluated, run_id in judged
-        if evaluated.same_rows(latest) and (score := evaluated.scores.get(leading.id)) is not None
+        if evaluated.window == latest and (score := evaluated.scores.get(leading.id)) is not None
     }
     pick = max if leading.better == "higher" else min
     return pick(scores, key=lambda run_id: scores[run_id]) if scores else None
@@ -165,9 +165,7 @@ def _told(run: RunSummary) -> str:
     if run.evaluated is None:
         return "none"
     window = run.evaluated.window
-    return (
-        f"{window.start:%Y-%m-%d %H:%M:%S} to {window.end:%Y-%m-%d %H:%M:%S} UTC, {run.evaluated.rows} rows"
-    )
+    return f"{window.start:%Y-%m-%d %H:%M:%S} to {window.end:%Y-%m-%d %H:%M:%S} UTC, {window.rows} rows"
 
 
 def _checked(mlflow: Mlflow, application: str, run_id: str) -> Run:

@@ -68,18 +68,23 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     end: datetime
 
 
-class Evaluated(msgspec.Struct, frozen=True, kw_only=True):
-    """The scores of a run on rows that neither it nor the runs that it was compared with were fitted on."""
+class Window(msgspec.Struct, frozen=True, kw_only=True):
+    """The rows on which runs were compared: scores are comparable where this is equal, and only there."""
 
-    window: Span
+    start: datetime
+    end: datetime
     rows: int
     tables: dict[str, int]
     """Table -> version."""
-    scores: dict[str, float | None]
 
-    def same_rows(self, other: Evaluated) -> bool:
-        """Whether both stand for scores on the very same rows: only such scores are comparable."""
-        return (self.window, self.rows, self.tables) == (other.window, other.rows, other.tables)
+
+class Evaluated(msgspec.Struct, frozen=True, kw_only=True):
+    """The scores of a run on rows that neither it nor the runs that it was compared with were fitted on."""
+
+    window: Window
+    scores: dict[str, float | None]
+    naive: dict[str, float | None] = {}
+    """Of the answer that costs nothing, on the same rows."""
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,7 +154,9 @@ def grouped(group: str, scores: Mapping[str, float | None]) -> dict[str, float]:
 def comparable(one: RunSummary, other: RunSummary) -> bool:
     """Whether both were evaluated on the same window, lately."""
     return (
-        one.evaluated is not None and other.evaluated is not None and one.evaluated.same_rows(other.evaluated)
+        one.evaluated is not None
+        and other.evaluated is not None
+        and one.evaluated.window == other.evaluated.window
     )
 
 

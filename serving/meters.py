@@ -44,6 +44,20 @@ class Meters:
             ("application",),
             registry=self.registry,
         )
+        self._registered()
+        self.sql_seconds = Histogram(
+            "millrace_sql_seconds",
+            "Time of an SQL request, whatever became of it",
+            ("application", "outcome"),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.dependency_up = Gauge(
+            "millrace_dependency_up", "1 where a dependency answers", ("name",), registry=self.registry
+        )
+
+    def _registered(self) -> None:
+        """Of the registered models."""
         self.batch_version = self._gauge("batch_model_version", "Registered version that answers")
         self.batch_age = self._gauge("batch_model_age_seconds", "Time since its training ended")
         self.batch_score = Gauge(
@@ -64,16 +78,6 @@ class Meters:
             ("application",),
             buckets=_SECONDS,
             registry=self.registry,
-        )
-        self.sql_seconds = Histogram(
-            "millrace_sql_seconds",
-            "Time of an SQL request, whatever became of it",
-            ("application", "outcome"),
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
-        self.dependency_up = Gauge(
-            "millrace_dependency_up", "1 where a dependency answers", ("name",), registry=self.registry
         )
 
     def _gauge(self, name: str, help_: str) -> Gauge:

@@ -88,6 +88,7 @@ def ready(services: Services) -> ReadyAnswer:
         ),
         "models": ReadyPart(not missing, "; ".join(missing) or "all answer"),
         "lake": _lake(services),
+        "mlflow": ReadyPart(not services.batch_models.away, services.batch_models.away or "answers"),
     }
     for name, part in parts.items():
         services.meters.dependency_up.labels(name).set(part.ok)

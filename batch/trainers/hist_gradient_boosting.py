@@ -158,7 +158,8 @@ def _encoder(rows: Dataset) -> Any:
     from sklearn.preprocessing import OrdinalEncoder
 
     texts = categories(rows.application)
-    numbers = [name for name in rows.frame.columns if name not in texts]
+    # The library can't bin a column of nulls.
+    numbers = [name for name in rows.frame if name not in texts and rows.frame[name].notna().any()]
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan)
     return ColumnTransformer([("texts", codes, texts), ("numbers", "passthrough", numbers)])
 

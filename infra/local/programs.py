@@ -52,7 +52,7 @@ def latest_features() -> Program:
 def batch(settings: Settings) -> Program:
     """The batch worker. Threads that libraries start by themselves are as few as those of a fit."""
     threads = str(settings.batch.threads)
-    env = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+    env = stores.QUIET | {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
     env[compiled.SETTING] = str(compiled.cache())
     return Program("batch", [str(APP_PYTHON), "-m", "batch", "worker"], env=env)
 

@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 from core.settings import Settings
 from infra.local.program import APP_PYTHON, Program
 
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+"""For every process that imports MLflow: it asks nothing of the internet."""
+
 
 def redis_config(settings: Settings) -> str:
     """Redis keeps what it holds over restarts and never evicts: a live model is not a cache entry."""
@@ -51,11 +54,10 @@ def mlflow(settings: Settings) -> Program:
     command += ["--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{home / 'mlflow.db'}"]
     command += ["--artifacts-destination", str(home / "artifacts")]
-    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
     return Program(
         "mlflow",
         command,
-        env=quiet | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "GIT_PYTHON_REFRESH": "quiet"},
+        env=QUIET | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "GIT_PYTHON_REFRESH": "quiet"},
         ports={"MILLRACE_MLFLOW__URL": port},
         wave=1,
     )

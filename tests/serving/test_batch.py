@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from batch.runs import load_run
 from core.applications import APPLICATIONS
 from core.connect.mlflow import Mlflow
 from core.declaration import Classification, Clustering, Number, Regression
-from core.features import features
+from core.features import as_of, features
 from core.metrics import batch_metrics
 from core.names import batch_experiment, features_key
 from core.runs import MODEL, Tag
@@ -109,14 +110,14 @@ def test_an_explanation_comes_when_it_is_asked(client: Api) -> None:
 
 def test_what_is_remembered_of_the_entity_is_told_to_the_model(client: Api, redis: Redis) -> None:
     asked = event(APP, 1)
-    time_ = asked[APP.event_time.name]
     values = {one.name: 3 if one.integer else 3.5 for one in features(APP)}
-    held = values | {"event_time": time_, "source_partition": 0, "source_offset": 1}
+    held = values | {"event_time": asked[APP.event_time.name], "source_partition": 0, "source_offset": 1}
     redis.hset(features_key(APP.name), asked[APP.key], msgspec.json.encode(held))
     body = client.post(path("/predict"), json={"event": asked}).json()
-    assert body["features"]["since_last_s"] == 0.0
-    assert body["features_age_s"] >= 0
+    moment = datetime.fromisoformat(asked[APP.event_time.name])
+    assert body["features"] == as_of(APP, values, moment, moment)
     assert 3 in body["features"].values()
+    assert body["features_age_s"] >= 0
 
 
 def test_events_are_checked_as_for_the_live_models(client: Api) -> None:

@@ -101,6 +101,7 @@ def test_readiness_names_what_is_away(api: Api) -> None:
     assert not response.json()["ready"]
     assert not parts["redis"]["ok"]
     assert not parts["broker"]["ok"]
+    assert parts["mlflow"] == {"ok": False, "detail": "not asked yet"}
     assert parts["lake"]["ok"], "a table that is not made yet is no failure"
 
 

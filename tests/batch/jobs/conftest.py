@@ -70,7 +70,7 @@ class Worker:
     def until(self, job: str, *states: JobState) -> JobReport:
         """The job once it is in one of these states, by default an end."""
         wanted = states or tuple(jobs.ENDED)
-        eventually(lambda: self.read(job).state in wanted, 20)
+        eventually(lambda: self.read(job).state in wanted, 60)
         return self.read(job)
 
     def pid(self, job: str, attempt: int = 1) -> int:
@@ -80,7 +80,7 @@ class Worker:
             told = jobs.lines(self.redis, job)[0]
             return [int(line.values["pid"]) for line in told if "pid" in line.values]
 
-        eventually(lambda: len(pids()) >= attempt, 20)
+        eventually(lambda: len(pids()) >= attempt, 60)
         return pids()[attempt - 1]
 
     def slots(self) -> list[psutil.Process]:
@@ -97,7 +97,7 @@ class Worker:
         """Ends it, if it still runs."""
         if self.process.poll() is None:
             os.kill(self.process.pid, sign)
-            self.process.wait(20)
+            self.process.wait(60)
 
 
 @pytest.fixture

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import pickle
 import signal
 import time
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +33,7 @@ def test_a_job_runs_tells_and_ends_once(worker: Make) -> None:
     assert report.ended is not None
     assert report.made <= report.started <= report.ended <= datetime.now(UTC)
     assert here.log_of(job) == [f"pid {report.result['pid']}", "fitted"]
-    assert not here.redis.keys("rq:job:*"), "rq keeps nothing of what has ended"
+    eventually(lambda: not here.redis.keys("rq:job:*"), 3)  # rq keeps nothing of what has ended
     assert not here.redis.exists(names.job_alive_key(job))
 
 
@@ -73,9 +76,9 @@ def test_stop_ends_a_process_that_looks_at_nothing(worker: Make, tmp_path: Path)
     pid = here.pid(job)
     began = time.monotonic()
     report = jobs.stop(here.redis, job)
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 5, "on a busy machine"
     assert report.state is JobState.STOPPED
-    assert gone(pid)
+    eventually(lambda: gone(pid))
     assert here.until(here.train()).state is JobState.FINISHED, "the slot is free for the next one"
     assert here.read(job).state is JobState.STOPPED
     assert here.read(job).ended is not None
@@ -107,7 +110,7 @@ def test_a_killed_slot_takes_its_process_along_and_the_job_is_taken_up(worker: M
     job = here.train(hang_until=str(tmp_path / "go"))
     pid = here.pid(job)
     here.slot_of(pid).kill()
-    eventually(lambda: gone(pid), 2)
+    eventually(lambda: gone(pid), 20)
     here.pid(job, attempt=2)
     assert here.read(job).attempt == 2
     (tmp_path / "go").touch()
@@ -120,7 +123,7 @@ def test_a_job_outlives_the_whole_worker(worker: Make, tmp_path: Path) -> None:
     job = here.train(hang_until=str(tmp_path / "go"))
     pid, slots = here.pid(job), [one.pid for one in here.slots()]
     here.end(signal.SIGKILL)
-    eventually(lambda: gone(pid) and all(map(gone, slots)), 10)
+    eventually(lambda: gone(pid) and all(map(gone, slots)), 30)
     assert here.until(job, JobState.QUEUED).percent == 0, "nobody has it in hand: it does not run"
     here.start()
     here.pid(job, attempt=2)
@@ -134,7 +137,7 @@ def test_a_worker_that_is_ended_puts_its_job_back(worker: Make, tmp_path: Path) 
     job = here.train(hang_until=str(tmp_path / "go"))
     pid = here.pid(job)
     here.end()
-    assert gone(pid)
+    eventually(lambda: gone(pid))
     assert (here.read(job).state, here.read(job).attempt) == (JobState.QUEUED, 1), "nothing went wrong"
     here.start()
     (tmp_path / "go").touch()
@@ -163,6 +166,8 @@ def test_a_log_keeps_the_newest_lines(worker: Make) -> None:
     assert told[-1].text == "fitted"
     assert told[-2].values == {"iteration": 4_999}
     assert jobs.lines(here.redis, job, last) == ([], last)
+    jobs.write_lines(here.redis, job, told[:50])
+    assert len(jobs.lines(here.redis, job)[0]) == jobs.KEPT_LINES
     assert 0 < here.redis.ttl(names.job_log_key(job)) <= jobs.KEPT_SECONDS
 
 
@@ -175,10 +180,6 @@ def test_the_worker_stays_small(worker: Make) -> None:
 
 def planted(redis: Redis, tmp_path: Path) -> dict[str, dict[str, object]]:
     """Jobs that somebody who can write to Redis has made up; each would leave a file behind."""
-    import json
-    import pickle
-    import zlib
-
     made = {"origin": names.BATCH_QUEUE, "created_at": "2026-01-01T00:00:00.000000Z", "status": "queued"}
 
     def data(function: str, *args: str) -> bytes:
@@ -197,7 +198,12 @@ def planted(redis: Redis, tmp_path: Path) -> dict[str, dict[str, object]]:
         | dict.fromkeys((f"{one}_callback_name" for one in CALLBACKS), "tests.batch.jobs.bomb.go")
         | {"data": ours},
         "group": made
-        | {"data": ours, "group_id": "nobody", "rate_limit_key": "x", "rate_limit_concurrency": 1},
+        | {
+            "data": data(jobs.FUNCTION, "group"),
+            "group_id": "nobody",
+            "rate_limit_key": "x",
+            "rate_limit_concurrency": 1,
+        },
         "garbage": made | {"data": b"\xff\x00", "timeout": "soon", "status": "dancing"},
     }
 
@@ -215,7 +221,13 @@ def test_what_stands_in_redis_is_never_called(worker: Make, redis: Redis, tmp_pa
     assert not (tmp_path / "called").exists()
     assert not (tmp_path / "pickled").exists()
     assert redis.llen(f"rq:queue:{names.BATCH_QUEUE}") == 0
-    assert all(slot.is_running() for slot in here.slots())
+    told = (tmp_path / "worker.log").read_text()
+    assert "a slot has ended" not in told
+    refused = {json.loads(line)["job"] for line in told.splitlines() if "is refused" in line}
+    assert refused == {"function", "pickle", "meta", "garbage"}, (
+        "the others look well, but nobody asked for them"
+    )
+    assert told.count("is refused") < 20, "once and again is enough"
 
 
 def test_a_planted_job_in_nobodys_hand_calls_nothing_either(

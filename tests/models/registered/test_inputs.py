@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -18,7 +19,10 @@ from tests.models.toys import BURSTS, WEAR
 from tests.producers.streams import stream
 
 LABELLED = {name: app for name, app in APPLICATIONS.items() if app.label}
-EVERY = [*APPLICATIONS.values(), BURSTS, WEAR]
+WAITED_FOR = replace(WEAR, name="waited_for", label_delay="expected")
+"""Its label comes after as many seconds as a field says that is known no sooner."""
+
+EVERY = [*APPLICATIONS.values(), BURSTS, WEAR, WAITED_FOR]
 
 
 @cache
