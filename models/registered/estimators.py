@@ -93,13 +93,10 @@ def _from_skops(data: bytes) -> Any:
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
-        strange = sorted(set(skops.get_untrusted_types(data=data)) - ALLOWED)
-        if strange:
-            raise BadModel(f"the bytes hold types that are not allowed: {', '.join(strange)}")
         return skops.loads(data, trusted=sorted(ALLOWED))
-    except (BadZipFile, UntrustedTypesFoundException, KeyError, ValueError, TypeError, OSError) as error:
-        if isinstance(error, BadModel):
-            raise
+    except UntrustedTypesFoundException as error:
+        raise BadModel(f"the bytes hold types that are not allowed: {_first_line(error)}") from None
+    except (BadZipFile, KeyError, ValueError, TypeError, OSError) as error:
         raise BadModel(f"skops can't read these {len(data)} bytes: {_first_line(error)}") from None
 
 

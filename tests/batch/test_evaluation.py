@@ -52,28 +52,28 @@ SAID = np.array([0.1, 0.2, 0.9, 0.6, 0.4, 0.05, 0.3, 0.7, 0.1, 0.02])
 
 def test_classification_by_hand() -> None:
     application = BY_TASK[Classification]
-    told = scores(application, labelled(Classification, TRUTH), SAID, 0.5, MODEL)
-    tp, fp, tn, fn = 2, 1, 6, 1
+    told = scores(application, labelled(Classification, TRUTH), SAID, 0.65, MODEL)
+    tp, fp, tn, fn = 2, 0, 7, 1
     p, q = 0.3, TRUTH * SAID + (1 - TRUTH) * (1 - SAID)
     entropy = -(p * np.log(p) + (1 - p) * np.log(1 - p))
-    chance = (3 * 3 + 7 * 7) / 100
+    chance = (2 * 3 + 8 * 7) / 100
     wanted = {
         "roc_auc": 20 / 21,
         "average_precision": (1 + 1 + 3 / 4) / 3,
         "f2": 5 * tp / (5 * tp + 4 * fn + fp),
         "recall": tp / 3,
-        "precision": tp / 3,
+        "precision": 1.0,
         "f1": 2 * tp / (2 * tp + fp + fn),
         "log_loss": -np.log(q).mean(),
         "brier": np.square(TRUTH - SAID).mean(),
         "d2_log_loss": 1 + np.log(q).mean() / entropy,
         "d2_brier": 1 - np.square(TRUTH - SAID).mean() / (p * (1 - p)),
-        "accuracy": 0.8,
+        "accuracy": 0.9,
         "balanced_accuracy": (tp / 3 + tn / 7) / 2,
         "g_mean": (tp / 3 * tn / 7) ** 0.5,
         "jaccard": tp / (tp + fp + fn),
-        "kappa": (0.8 - chance) / (1 - chance),
-        "mcc": (tp * tn - fp * fn) / (3 * 3 * 7 * 7) ** 0.5,
+        "kappa": (0.9 - chance) / (1 - chance),
+        "mcc": (tp * tn - fp * fn) / (2 * 3 * 7 * 8) ** 0.5,
     }
     assert {name: told[name] for name in wanted} == pytest.approx(wanted)
     assert told["calibration_error"] == pytest.approx((0.07 + 0.2 + 0.2 + 0.3 + 0.6 + 0.6 + 0.3 + 0.1) / 10)

@@ -38,8 +38,8 @@ SMALL: Mapping[str, Any] = {"iterations": 60, "segments": 4, "restarts": 2, "tar
 """Each recipe takes those that it has."""
 
 
-def small(name: str, **more: Any) -> dict[str, Any]:
-    return {key: value for key, value in {**SMALL, **more}.items() if key in RECIPES[name].parameters}
+def small(name: str) -> dict[str, Any]:
+    return {key: value for key, value in SMALL.items() if key in RECIPES[name].parameters}
 
 
 @cache

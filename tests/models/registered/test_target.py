@@ -49,6 +49,7 @@ def test_effects_add_up_to_the_answer_in_the_labels_unit(form: str) -> None:
     told = rng.normal(0, 0.2, (4, 6))
     told[:, -1] = 1.2
     told[1, :-1] = 0.0
+    told[2, :-1] = (0.2, -0.2, 0.1, -0.1, 0.0)
     if form == "label":
         told[:, -1] = 300.0
     one = target(form)
