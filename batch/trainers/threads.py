@@ -14,7 +14,7 @@ def limited(threads: int, rows: int) -> AbstractContextManager[Any]:
     """Within it, they take at most `threads`, and one for few rows."""
     # Only what is loaded can be limited.
     import sklearn.ensemble  # noqa: F401
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     limit: AbstractContextManager[Any] = threadpool_limits(limits=threads if rows >= FEW else 1)
     return limit

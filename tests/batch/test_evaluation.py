@@ -178,7 +178,7 @@ def test_clustering_finds_what_is_there() -> None:
 
 def test_silhouettes_over_time_look_at_the_newest_rows_only() -> None:
     fitted, (test, _) = model(), clustered(3, 1500)
-    answers = fitted.answers(test.frame).astype(np.int64)
+    answers = fitted.answers(test.frame)
     whole = scores(test.application, test, answers, None, fitted)
     worse = answers.copy()
     worse[-150:] = np.random.default_rng(1).permutation(worse[-150:])

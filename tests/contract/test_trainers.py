@@ -39,7 +39,7 @@ SMALL: Mapping[str, Any] = {"iterations": 60, "segments": 4, "restarts": 2, "tar
 
 
 def small(name: str, **more: Any) -> dict[str, Any]:
-    return {key: value for key, value in (SMALL | more).items() if key in RECIPES[name].parameters}
+    return {key: value for key, value in {**SMALL, **more}.items() if key in RECIPES[name].parameters}
 
 
 @cache

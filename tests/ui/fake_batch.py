@@ -19,7 +19,7 @@ from core.declaration import Application, Classification, Clustering
 from core.diagnostics.shapes import Fact, Result, Sample
 from core.metrics import batch_metrics
 from core.registry import best
-from core.runs import Evaluated, RunSummary, Span
+from core.runs import Evaluated, RunSummary, Span, Window
 from tests.ui import fake_menu, fake_panels
 from tests.ui.fake_data import problem
 from tests.ui.fake_scores import GOAL
@@ -223,11 +223,9 @@ def run(application: Application, version: int, champion: str) -> RunSummary:
     ended = now - timedelta(hours=5 - version)
     rows = 6_000 if version > 1 else 600
     tables = {"data": 410 + version, "features": 120 + version}
-    late = Span(start=now - timedelta(hours=1), end=now)
+    late = Window(start=now - timedelta(hours=1), end=now, rows=5_000, tables={"data": 418})
     naive = {metric.id: GOAL.get(metric.id, (0, 0, None))[2] for metric in batch_metrics(application.task)}
-    evaluated = Evaluated(
-        window=late, rows=5_000, tables={"data": 418}, scores=scores(application, version + 0.5)
-    )
+    evaluated = Evaluated(window=late, scores=scores(application, version + 0.5))
     return RunSummary(
         run_id=run_id(version),
         application=application.name,

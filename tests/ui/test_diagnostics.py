@@ -68,6 +68,8 @@ def test_a_quick_one_is_computed_when_it_is_looked_at(
     assert charts(test) >= 1
     assert "2,000 of 9,812 test rows, random, seed 42" in text(test)
     assert "computed in 0.41 s" in text(test)
+    test.run()
+    assert len(api.asked) == 1, "a result that was drawn a moment ago is not asked for again"
     assert {metric.label: metric.value for metric in test.metric} == {
         "ROC AUC": "0.8842",
         "Largest error": "1,204 s",

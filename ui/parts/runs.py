@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.declaration import Application
 from core.metrics import Metric, batch_metrics
-from core.runs import Evaluated, RunSummary, Span, comparable
+from core.runs import Evaluated, RunSummary, Span, Window, comparable
 from ui import formats
 from ui.client_batch import Runs
 
@@ -51,7 +51,7 @@ def latest(runs: Sequence[RunSummary]) -> Evaluated | None:
 
 def on(run: RunSummary, judged: Evaluated | None) -> dict[str, float | None]:
     """A run's scores on the rows of an evaluation; empty where it was not evaluated there."""
-    if run.evaluated is None or judged is None or not run.evaluated.same_rows(judged):
+    if run.evaluated is None or judged is None or run.evaluated.window != judged.window:
         return {}
     return run.evaluated.scores
 
@@ -70,8 +70,8 @@ def compare(application: Application, one: RunSummary, other: RunSummary) -> Non
         hide_index=True,
     )
     if same and one.evaluated is not None:
-        judged = one.evaluated
-        st.caption(f"Both on the same {formats.count(judged.rows)} rows, {span(judged.window)}.")
+        judged = one.evaluated.window
+        st.caption(f"Both on the same {formats.count(judged.rows)} rows, {span(judged)}.")
     else:
         st.caption(
             ":orange[:material/warning:] Each on its own test rows, from different times: the difference may "
@@ -86,7 +86,7 @@ def gain(metric: Metric, one: float | None, other: float | None) -> float | None
     return one - other if metric.better == "higher" else other - one
 
 
-def span(window: Span | None) -> str:
+def span(window: Span | Window | None) -> str:
     """From when to when."""
     if window is None:
         return "a time that is not known"

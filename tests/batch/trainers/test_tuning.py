@@ -26,7 +26,8 @@ def made() -> Split:
     )
     odds = rows[names[0]] * rows[names[1]] * 2 + rng.normal(size=600)
     whole = dataset(application, rows, (odds > 1).astype(float))
-    return Split(*(whole.take(np.arange(start, start + 200)) for start in (0, 200, 400)))
+    train, validation, test = (whole.take(np.arange(start, start + 200)) for start in (0, 200, 400))
+    return Split(train, validation, test)
 
 
 class Listening(Silent):
