@@ -62,6 +62,7 @@ def test_bins_are_equally_full() -> None:
     assert len(made.names) == 5
     repeated = balanced(np.array([1.0] * 70 + [2.0] * 20 + [3.0] * 10), 4)
     assert len(repeated.names) == repeated.codes.max() + 1 == 2
+    assert np.bincount(repeated.codes).tolist() == [70, 30], "an edge lies in the bin above it"
 
 
 def test_periods_cover_all_rows() -> None:
