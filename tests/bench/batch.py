@@ -1,6 +1,6 @@
 """Batch training from a table in Delta to a registered version, and every diagnostic of it.
 
-generated events, features -> Delta tables -> train (load, fit, evaluate, log) in a process of its own -> MLflow
+events, features -> Delta tables -> train (load, fit, evaluate, log) in a process of its own -> MLflow
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _ranked(settings: Settings, name: str, rows: int) -> float:
     ranks = ", ".join(f'DENSE_RANK() OVER (ORDER BY {path}) - 1 AS "{path}"' for path in texts)
     listed = ", ".join(f"'{file}'" for file in files)
     began = time.perf_counter()
-    duckdb.sql(f"SELECT {ranks} FROM read_parquet([{listed}]) LIMIT {rows}").fetchall()  # noqa: S608 - our own
+    duckdb.execute(f"SELECT {ranks} FROM read_parquet([{listed}]) LIMIT {rows}").fetchall()  # noqa: S608 - our own
     return round(time.perf_counter() - began, 2)
 
 
