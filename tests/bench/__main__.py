@@ -15,6 +15,7 @@ import typer
 from tests.bench import batch as batch_bench
 from tests.bench import drift as drift_bench
 from tests.bench import features as features_bench
+from tests.bench import growth as growth_bench
 from tests.bench import ingest as ingest_bench
 from tests.bench import latency as latency_bench
 from tests.bench import learners as learners_bench
@@ -85,6 +86,15 @@ def learning(
 ) -> None:
     """The learner's loop, in memory and through a real broker; snapshots and memory. Takes minutes."""
     _print(learning_bench.measure(events, say), learning_bench.BASELINE, as_json)
+
+
+@app.command()
+def growth(
+    events: Annotated[int, typer.Option(min=10_000, help="Events per application.")] = 100_000,
+    as_json: AsJson = False,
+) -> None:
+    """Memory and snapshots of a learner's process after 10,000 events, 100,000 and so on. Takes minutes."""
+    _print(growth_bench.measure(events, say), growth_bench.BASELINE, as_json)
 
 
 @app.command()
