@@ -11,7 +11,7 @@ from typing import Any
 from batch.diagnostics import clusters, errors, features, live, performance, selection, target, text
 from batch.diagnostics.live import Live
 from batch.diagnostics.subject import Computation, Drawn, Found, Subject, Unanswerable
-from batch.trainers.threads import limited
+from models.registered.threads import limited
 
 COMPUTATIONS: dict[str, Computation] = {
     name: computation

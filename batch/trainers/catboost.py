@@ -133,7 +133,6 @@ def _pool(dataset: Dataset, form: Target | None) -> Any:
         frame,
         truth(dataset) if form is None else form.taught(truth(dataset), frame),
         cat_features=categories(dataset.application),
-        weight=None if form is None else form.weights(frame),
     )
 
 

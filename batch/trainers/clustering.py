@@ -17,12 +17,12 @@ from batch.split import Split
 from batch.trainers.search import best, search
 from batch.trainers.segments import as_before, by_size, described, reorder
 from batch.trainers.space import Points, preprocessing, transformed
-from batch.trainers.threads import limited
 from batch.trainers.trainer import about, merged, teachable
 from core.batch import Stage
 from core.declaration import Clustering
 from core.recipes import SEARCHED, BadParameter, Parameter
 from models.registered.model import BatchModel
+from models.registered.threads import limited
 
 LEAST_PER_SEGMENT = 5
 """Entities to train on, for each segment that is asked for."""

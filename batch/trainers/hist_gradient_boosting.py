@@ -16,13 +16,13 @@ from batch.datasets import Dataset
 from batch.progress import Progress
 from batch.split import Split
 from batch.trainers.supervised import chosen_form, finished, target, truth
-from batch.trainers.threads import limited
 from batch.trainers.trainer import about, categories, merged, teachable
 from core.batch import Stage
 from core.declaration import Classification, Regression, Task
 from core.recipes import HIST_GRADIENT_BOOSTING, Parameter
 from models.registered.model import BatchModel
 from models.registered.target import Target
+from models.registered.threads import limited
 
 PATIENCE = 20
 """Trees without a better score on validation rows, after which it stops."""
@@ -92,7 +92,7 @@ class HistGradientBoosting:
 def _fitted(held: Mapping[str, Any], rows: Dataset, form: Target | None) -> Any:
     """A pipeline of exactly so many trees."""
     encoder, trees = _encoder(rows), _trees(rows.application.task, held)
-    trees.fit(encoder.fit_transform(rows.frame), *_truth(rows, form))
+    trees.fit(encoder.fit_transform(rows.frame), _taught(rows, form))
     return _pipeline(encoder, trees)
 
 
@@ -109,18 +109,17 @@ def _grown(
     The library can't be interrupted. So it grows in stages, each going on where the last one ended.
     """
     encoder, trees = _encoder(train), _trees(task, held)
-    rows, (taught, weights) = encoder.fit_transform(train.frame), _truth(train, form)
+    rows, taught = encoder.fit_transform(train.frame), _taught(train, form)
     watched: dict[str, Any] = {}
     if validation.rows:
         trees.set_params(early_stopping=True, n_iter_no_change=PATIENCE, tol=0.0)
-        truth, shares = _truth(validation, form)
-        watched = {"X_val": encoder.transform(validation.frame), "y_val": truth, "sample_weight_val": shares}
+        watched = {"X_val": encoder.transform(validation.frame), "y_val": _taught(validation, form)}
     trees.set_params(warm_start=True)
     began, planned = monotonic(), min(FIRST, held["iterations"])
     while True:
         progress.check()
         trees.set_params(max_iter=planned)
-        trees.fit(rows, taught, weights, **watched)
+        trees.fit(rows, taught, **watched)
         _tell(trees, held["iterations"], began, progress)
         if trees.n_iter_ < planned or planned == held["iterations"]:
             break
@@ -141,11 +140,9 @@ def _tell(trees: Any, total: int, began: float, progress: Progress) -> None:
     progress.stage(Stage.FITTING, 30 + 40 * done / total)
 
 
-def _truth(rows: Dataset, form: Target | None) -> tuple[Any, Any]:
-    """What the trees are taught, and what each row weighs."""
-    if form is None:
-        return rows.target, None
-    return form.taught(truth(rows), rows.frame), form.weights(rows.frame)
+def _taught(rows: Dataset, form: Target | None) -> Any:
+    """What the trees shall say of the rows."""
+    return truth(rows) if form is None else form.taught(truth(rows), rows.frame)
 
 
 def _encoder(rows: Dataset) -> Any:

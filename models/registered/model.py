@@ -18,6 +18,7 @@ from core.records import Contribution, Segment
 from models.base import BadModel
 from models.registered.estimators import decoded, encoded
 from models.registered.target import Target
+from models.registered.threads import limited
 
 Floats = npt.NDArray[np.float64]
 
@@ -61,6 +62,10 @@ class BatchModel:
         rows = self._read(frame)
         if not len(rows):
             return np.empty(0)
+        with limited(None, len(rows)):
+            return self._said(rows)
+
+    def _said(self, rows: pd.DataFrame) -> Floats:
         match self.kind:
             case "classification":
                 column = int(np.flatnonzero(np.asarray(self.estimator.classes_) == 1)[0])

@@ -41,13 +41,6 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
             case "log_ratio":
                 return np.log(np.maximum(label, max(self.floor, LEAST)) / self._bases(frame))
 
-    def weights(self, frame: pd.DataFrame) -> Floats | None:
-        """(n,), of mean 1: an error of a ratio costs as much as its base is large."""
-        if self.form == "label":
-            return None
-        bases = self._bases(frame)
-        return np.asarray(bases / bases.mean(), dtype=np.float64)
-
     def answer(self, said: Floats, frame: pd.DataFrame) -> Floats:
         """(n,): numbers in the label's unit from what the estimator said."""
         return np.maximum(self._free(said, frame), self.floor)

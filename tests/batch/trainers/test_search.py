@@ -14,10 +14,10 @@ from batch.trainers import RECIPES, BadParameter
 from batch.trainers.search import Tried, best, nearest, search, silhouette
 from batch.trainers.segments import as_before, by_size, reorder
 from batch.trainers.space import adapted, preprocessing, transformed, weights
-from batch.trainers.threads import limited
 from core.applications import APPLICATIONS
 from core.declaration import Clustering
 from models.registered.inputs import inputs
+from models.registered.threads import limited
 from tests.batch.test_evaluation import clustered
 
 Array = np.ndarray[Any, Any]

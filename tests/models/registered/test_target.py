@@ -36,13 +36,6 @@ def test_no_answer_is_below_the_floor() -> None:
     assert target("log_ratio").answer(np.array([-9.0]), ROWS[:1])[0] == 60
 
 
-def test_ratios_weigh_as_much_as_their_base() -> None:
-    weights = target("ratio").weights(ROWS)
-    assert weights is not None
-    assert weights == pytest.approx(BASES / BASES.mean())
-    assert target("label").weights(ROWS) is None
-
-
 @pytest.mark.parametrize("form", FORMS)
 def test_effects_add_up_to_the_answer_in_the_labels_unit(form: str) -> None:
     rng = np.random.default_rng(1)
