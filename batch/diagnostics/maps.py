@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from batch.diagnostics.subject import Floats, Unanswerable
-from batch.trainers.threads import limited
+from models.registered.threads import limited
 
 METHODS = ("t-SNE", "UMAP")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from batch.trainers.threads import limited
+from models.registered.threads import limited
 
 
 @pytest.fixture(autouse=True)
