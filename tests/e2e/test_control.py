@@ -163,7 +163,7 @@ def test_when_redis_has_lost_it_all_mlflow_remembers(quiet: Stack) -> None:
     after = wait_for("everything is learned", partial(settled, quiet))
     assert after["asked"] == before["asked"]
     assert after["version"] > before["version"], "no version is given twice"
-    begun = tags(quiet, after["run_id"])["begun_from"]
+    begun = wait_for("MLflow says so", lambda: tags(quiet, live(quiet)["run_id"]), 60)["begun_from"]
     assert begun.startswith("version "), begun
     assert int(begun.removeprefix("version ")) >= in_mlflow, "from the newest that MLflow had"
     total = more(quiet, EVENTS)
