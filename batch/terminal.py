@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core import jobs
 from core.batch import JobReport
@@ -26,7 +26,9 @@ def table(reports: Iterable[JobReport]) -> Iterator[str]:
     """One line per job, newest first, below a heading."""
     yield LINE.format("id", "made", "application", "kind", "state", "stage", "what became of it")
     for one in reports:
-        became = one.error or ", ".join(f"{name}={value}" for name, value in one.result.items())
+        became = one.error or ", ".join(
+            f"{name} {shown(value)}" for name, value in one.result.items() if value
+        )
         stage = f"{one.stage} {one.percent:.0f}%" if one.percent < 100 else one.stage
         made = f"{one.made.astimezone():%Y-%m-%d %H:%M:%S}"
         line = (
@@ -68,5 +70,19 @@ def _end(report: JobReport) -> str:
     lines = [f"{report.kind} {report.application} {report.id}: {report.state}"]
     if report.error:
         lines.append(f"  {report.error}")
-    lines += [f"  {name}: {value}" for name, value in report.result.items()]
+    lines += [f"  {name}: {shown(value)}" for name, value in report.result.items()]
     return "\n".join(lines) + "\n"
+
+
+def shown(value: Any) -> str:
+    """A result, or a part of it, in one line: numbers to four digits, what is unknown as a dash."""
+    match value:
+        case dict():
+            return ", ".join(f"{name} {shown(one)}" for name, one in value.items()) or "-"
+        case list():
+            return ", ".join(map(shown, value)) or "-"
+        case float():
+            return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+        case None | "":
+            return "-"
+    return str(value)

@@ -7,6 +7,7 @@ import re
 from core import applications
 from core.batch import Diagnose, Evaluate, Request, Rows, Take, Train
 from core.diagnostics import DIAGNOSTICS, Tab, diagnostics
+from core.diagnostics.choices import BadChoice, choices
 from core.settings import Settings
 
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -64,7 +65,7 @@ def _diagnostic(request: Diagnose) -> None:
     declared = fitting[request.diagnostic]
     if not request.run_id and declared.tab is not Tab.LIVE:
         raise BadRequest("run_id", f"run_id: {declared.id} is a diagnostic of a run; name one")
-    unknown = set(request.parameters) - {one.name for one in declared.parameters}
-    if unknown:
-        known = ", ".join(one.name for one in declared.parameters) or "none"
-        raise BadRequest("parameters", f"{declared.id}: no parameter {min(unknown)!r}; there are {known}")
+    try:
+        choices(declared, request.parameters)
+    except BadChoice as error:
+        raise BadRequest("parameters", str(error)) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ from core.applications import APPLICATIONS
 from core.applications import get as application
 from core.settings import SettingsError, settings
 from core.telemetry import configure
+from learners.spare import spare_memory
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="Live models that learn from every event.")
 
@@ -26,7 +26,7 @@ def run(
     name: Annotated[str, typer.Argument(metavar="APPLICATION", help=f"One of {', '.join(APPLICATIONS)}")],
 ) -> None:
     """Learns from an application's valid events until SIGTERM."""
-    _spare_memory()
+    spare_memory()
     from learners.process import run as run_learner
 
     try:
@@ -46,17 +46,11 @@ def compile_loops(folder: Path) -> None:
 
     options: Any = numba.config
     options.CACHE_DIR = str(folder)
-    _spare_memory()
+    spare_memory()
     from learners.warm import warm_up
 
     for chosen in APPLICATIONS.values():
         warm_up(chosen)
-
-
-def _spare_memory() -> None:
-    """River's forests import scikit-learn where they find it, 75 MB that nothing in a learner uses."""
-    modules: dict[str, Any] = sys.modules
-    modules["sklearn"] = None
 
 
 if __name__ == "__main__":

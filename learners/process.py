@@ -38,9 +38,7 @@ TRACK_S = 3.0
 
 def run(application: Application, options: Settings) -> int:
     """Runs until SIGTERM or SIGINT; the exit code: 0 when told to end, 1 when something stopped it."""
-    # What lives now lives to the end, and lessons hold no cycles: the collector need not look often.
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    calm_collector()
     logging.getLogger("httpx").setLevel(logging.WARNING)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -63,6 +61,12 @@ def run(application: Application, options: Settings) -> int:
         return 1
     finally:
         publisher.close(PUBLISH_S)
+
+
+def calm_collector() -> None:
+    """What lives now lives to the end, and lessons hold no cycles: the collector need not look often."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def _learn(

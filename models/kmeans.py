@@ -88,7 +88,7 @@ def matched(centres: Array, before: Array) -> Labels:
 
     The sum of the squared distances is the least of all assignments: Jonker and Volgenant (1987), by scipy.
     """
-    from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
+    from scipy.optimize import linear_sum_assignment
 
     taken: Labels = linear_sum_assignment(squares(np.ascontiguousarray(centres.T), before))[1]
     return taken

@@ -82,6 +82,12 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     diagnostics: list[Asked]
 
 
+class Menu(msgspec.Struct, frozen=True, kw_only=True):
+    """The diagnostics that apply to an application."""
+
+    tabs: list[Group]
+
+
 class Log(msgspec.Struct, frozen=True, kw_only=True):
     """Lines of a job; `last` is what to ask after next time."""
 
@@ -91,10 +97,6 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Jobs(msgspec.Struct):
     jobs: list[JobReport]
-
-
-class _Menu(msgspec.Struct):
-    tabs: list[Group]
 
 
 _ACCEPTED: Final = HTTPStatus.ACCEPTED
@@ -141,7 +143,7 @@ class BatchClient(Client):
 
     def menu(self, application: str) -> list[Group]:
         """The diagnostics that apply to an application."""
-        return self._get(f"/api/v1/batch/{application}/diagnostics", _Menu).tabs
+        return self._get(f"/api/v1/batch/{application}/diagnostics", Menu).tabs
 
     def diagnose(
         self, application: str, diagnostic: str, run_id: str, parameters: Mapping[str, Value]

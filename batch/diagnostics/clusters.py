@@ -81,8 +81,6 @@ def _distances(subject: Subject, chosen: Mapping[str, Any]) -> Found:
         )
         for place, (segment, share) in enumerate(zip(names, shares, strict=True))
     ]
-    axis = Axis(title="Segment", scale="category", categories=[segment_name(one) for one in names])
-    text = [[f"{value:.2f}" for value in row] for row in apart.tolist()]
     spread = [
         float(np.linalg.norm(points[segments == one] - middle, axis=1).mean())
         for one, middle in zip(names, middles, strict=True)
@@ -95,6 +93,22 @@ def _distances(subject: Subject, chosen: Mapping[str, Any]) -> Found:
             series=list(bubbles),
             square=True,
         ),
+        *_tables([segment_name(one) for one in names], apart, spread),
+    ]
+    near = np.where(np.eye(len(names), dtype=bool), np.inf, apart)
+    facts = [
+        Fact(title="Smallest distance of two middles", value=short(float(near.min()))),
+        Fact(title="Largest mean distance within", value=short(max(spread))),
+        Fact(title="Of the distances kept in two dimensions", value=short(kept)),
+    ]
+    return Found(panels=panels, facts=facts, sample=drawn.sample)
+
+
+def _tables(names: list[str], apart: Floats, spread: list[float]) -> list[Panel]:
+    """The distances themselves: of the middles, and within each segment."""
+    axis = Axis(title="Segment", scale="category", categories=names)
+    text = [[f"{value:.2f}" for value in row] for row in apart.tolist()]
+    return [
         Panel(
             title="Distance of the middles",
             x=axis,
@@ -109,13 +123,6 @@ def _distances(subject: Subject, chosen: Mapping[str, Any]) -> Found:
             series=[Bars(name="distance", values=cells(spread))],
         ),
     ]
-    near = np.where(np.eye(len(names), dtype=bool), np.inf, apart)
-    facts = [
-        Fact(title="Smallest distance of two middles", value=short(float(near.min()))),
-        Fact(title="Largest mean distance within", value=short(max(spread))),
-        Fact(title="Of the distances kept in two dimensions", value=short(kept)),
-    ]
-    return Found(panels=panels, facts=facts, sample=drawn.sample)
 
 
 def _scaled(apart: Floats) -> tuple[Floats, float]:

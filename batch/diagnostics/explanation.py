@@ -113,28 +113,7 @@ def one_row(subject: Subject, chosen: Mapping[str, Any]) -> Found:
     if len(order) > SHOWN:
         names.append(f"{len(order) - SHOWN} other inputs")
         shown.append(float(values[order[SHOWN:]].sum()))
-    walked = np.cumsum([usual, *shown])
-    down = Axis(title="Input", scale="category", categories=names)
-    across = Axis(title="Input", scale="category", categories=["usual answer", *names])
-    panels = [
-        Panel(
-            title="What moved the answer",
-            x=_axis(subject, "Effect"),
-            y=down,
-            series=[
-                Bars(name="upwards", values=cells(max(value, 0.0) for value in shown), stack="effect"),
-                Bars(name="downwards", values=cells(min(value, 0.0) for value in shown), stack="effect"),
-            ],
-            marks=[Mark(text="no effect", x=0)],
-        ),
-        Panel(
-            title="From the usual answer to this one",
-            x=across,
-            y=_axis(subject, "Answer so far"),
-            series=[Lines(name="answer so far", x=["usual answer", *names], y=cells(walked), step=True)],
-            wide=True,
-        ),
-    ]
+    panels = _walk(subject, names, shown, usual)
     truth, answer = subject.truth("test")[place - 1], float(subject.model.answers(row.frame)[0])
     facts = [
         Fact(title="Row", value=place),
@@ -146,3 +125,28 @@ def one_row(subject: Subject, chosen: Mapping[str, Any]) -> Found:
     sample = subject.told(1)
     note = f"{found.how[0].upper()}{found.how[1:]}. Rows are counted from the oldest test row, 1."
     return Found(panels=panels, facts=facts, sample=sample, note=note)
+
+
+def _walk(subject: Subject, names: list[str], shown: list[float], usual: float) -> list[Panel]:
+    """The effects as bars, and as steps from the usual answer on."""
+    steps = ["usual answer", *names]
+    walked = np.cumsum([usual, *shown])
+    return [
+        Panel(
+            title="What moved the answer",
+            x=_axis(subject, "Effect"),
+            y=Axis(title="Input", scale="category", categories=names),
+            series=[
+                Bars(name="upwards", values=cells(max(value, 0.0) for value in shown), stack="effect"),
+                Bars(name="downwards", values=cells(min(value, 0.0) for value in shown), stack="effect"),
+            ],
+            marks=[Mark(text="no effect", x=0)],
+        ),
+        Panel(
+            title="From the usual answer to this one",
+            x=Axis(title="Input", scale="category", categories=steps),
+            y=_axis(subject, "Answer so far"),
+            series=[Lines(name="answer so far", x=list(steps), y=cells(walked), step=True)],
+            wide=True,
+        ),
+    ]

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from batch.diagnostics.subject import Floats, Unanswerable
+from models.registered.threads import limited
 
 METHODS = ("t-SNE", "UMAP")
 
@@ -44,7 +45,8 @@ def _tsne(values: Floats, near: int, seed: int, metric: str) -> Floats:
 
     init = "pca" if values.shape[1] > 1 else "random"
     kind = TSNE(perplexity=near, init=init, max_iter=ITERATIONS, metric=metric, random_state=seed, n_jobs=1)
-    made: Floats = kind.fit_transform(values)
+    with limited(1, len(values)):
+        made: Floats = kind.fit_transform(values)
     return made
 
 

@@ -5,6 +5,7 @@ train rows -> some of them, or some of their inputs -> Trainer.refit -> validati
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -142,11 +143,16 @@ def refitted(
     subject: Subject, dataset: Dataset, parameters: Mapping[str, Any] | None = None
 ) -> BatchModel | None:
     """The run's pipeline on these rows; None where they can't teach it, as with one class only."""
+    from sklearn.exceptions import ConvergenceWarning
+
     subject.progress.check()
-    try:
-        return subject.trainer.refit(subject.model, dataset, parameters, subject.threads)
-    except BadData:
-        return None
+    with warnings.catch_warnings():
+        # Of few inputs many rows are the same, and make fewer segments than were asked for: the scores tell.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        try:
+            return subject.trainer.refit(subject.model, dataset, parameters, subject.threads)
+        except BadData:
+            return None
 
 
 def keeping(dataset: Dataset, names: Collection[str]) -> Dataset:

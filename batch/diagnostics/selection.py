@@ -164,7 +164,9 @@ def tried(one: Parameter, own: Any) -> list[Any]:
     """
     if one.choices:
         return list(one.choices)
-    low, high = one.tuned or (max(one.low, own / 4, float(one.integer)), min(one.high, own * 4))
+    # Of a whole number, 0 means to search or to leave out, and 1 segment is none.
+    least = max(one.low, 2.0) if one.integer else one.low
+    low, high = one.tuned or (max(least, own / 4), min(one.high, own * 4))
     spread = np.geomspace if (one.log or one.tuned is None) and low > 0 else np.linspace
     found = {_typed(one, value) for value in spread(low, high, STEPS - 1)} | {_typed(one, own)}
     return sorted(found)

@@ -152,7 +152,7 @@ def _by_group(found: Counts, made: Groups) -> Panel:
     heat = Heat(name="Share of the texts", values=grid(shares), text=written(100 * shares, 0), low=0)
     return Panel(
         title=f"Who writes what, {made.title}",
-        x=Axis(title="", scale="category", categories=names),
+        x=Axis(title="Group", scale="category", categories=names),
         y=Axis(title="Word", scale="category", categories=found.words[:MOST_BY_GROUP]),
         series=[heat],
         note="Share of the group's texts that hold the word, in percent.",

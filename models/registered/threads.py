@@ -22,6 +22,6 @@ def limited(threads: int | None, rows: int) -> AbstractContextManager[Any]:
 def _loaded() -> Any:
     """What can be limited: only what is loaded, so the libraries come first."""
     import sklearn.ensemble  # noqa: F401
-    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+    from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

@@ -12,8 +12,10 @@ from typing import Annotated, Any
 import psutil
 import typer
 
+from tests.bench import batch as batch_bench
 from tests.bench import drift as drift_bench
 from tests.bench import features as features_bench
+from tests.bench import growth as growth_bench
 from tests.bench import ingest as ingest_bench
 from tests.bench import latency as latency_bench
 from tests.bench import learners as learners_bench
@@ -28,6 +30,8 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, last, on standard output.")]
 
 _RATES = [200.0, 2000.0]
+
+_SIZES = [10_000, 100_000]
 
 _SEEDS = [2, 3, 4]
 """The detectors' constants were chosen on seed 1."""
@@ -85,6 +89,15 @@ def learning(
 
 
 @app.command()
+def growth(
+    events: Annotated[int, typer.Option(min=10_000, help="Events per application.")] = 100_000,
+    as_json: AsJson = False,
+) -> None:
+    """Memory and snapshots of a learner's process after 10,000 events, 100,000 and so on. Takes minutes."""
+    _print(growth_bench.measure(events, say), growth_bench.BASELINE, as_json)
+
+
+@app.command()
 def rosters(
     events: Annotated[int, typer.Option(min=6000, help="Events per stream.")] = 40_000,
     seed: Annotated[int, typer.Option(help="Of the streams.")] = 2,
@@ -102,6 +115,17 @@ def drift(
 ) -> None:
     """Drift on the stream: false alarms a day, and per scenario the delay in events. Takes minutes."""
     _print(drift_bench.measure(hours, seed, say), drift_bench.BASELINE, as_json)
+
+
+@app.command()
+def batch(
+    rows: Annotated[list[int], typer.Option(min=3000, help="Rows to train on; repeatable.")] = _SIZES,
+    table: Annotated[int, typer.Option(help="Rows in the table, if more.")] = 100_000,
+    diagnostics: Annotated[bool, typer.Option(help="Every diagnostic of the smallest run.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Training from Delta to a registered version, stage by stage, and every diagnostic. Takes minutes."""
+    _print(batch_bench.measure(sorted(rows), table, diagnostics, say), batch_bench.BASELINE, as_json)
 
 
 @app.command()

@@ -31,6 +31,7 @@ from learners import memory
 from learners.answers import answers_producer
 from learners.learner import Learner
 from learners.loop import Loop
+from learners.process import calm_collector
 from learners.publish import Publisher
 from learners.source import Source
 from learners.start import plan
@@ -157,6 +158,7 @@ def _loop(application: Application, read: Settings, events: int) -> int:
     producer = answers_producer(read.broker.url, "bench-learner")
     tracker = Tracker(read.mlflow.url, application.name, {}, "", 1e6)
     publisher.start()
+    calm_collector()
     loop = Loop(learner, source, producer, publisher, tracker, read.learners, start, 0.0)
     source.begin(start.begin, None)
     threading.Thread(target=_end_at, args=(learner, events, stop), daemon=True).start()

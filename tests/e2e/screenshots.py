@@ -12,7 +12,7 @@ from core.applications import APPLICATIONS
 from core.settings import settings
 from tests.e2e.browser import chromium
 
-VIEWS = ("Live", "Predict", "SQL")
+VIEWS = ("Live", "Predict", "Batch", "Diagnostics", "SQL")
 
 SETTLE_MS = 3500
 """Time for charts to be drawn after the page says that it is ready."""

@@ -108,14 +108,21 @@ def test_an_explanation_comes_when_it_is_asked(client: Api) -> None:
     assert told[0]["name"]
 
 
-def test_what_is_remembered_of_the_entity_is_told_to_the_model(client: Api, redis: Redis) -> None:
+def test_what_is_remembered_of_the_entity_is_told_to_the_model(
+    client: Api, trained: Trained, redis: Redis
+) -> None:
     asked = event(APP, 1)
     values = {one.name: 3 if one.integer else 3.5 for one in features(APP)}
     held = values | {"event_time": asked[APP.event_time.name], "source_partition": 0, "source_offset": 1}
     redis.hset(features_key(APP.name), asked[APP.key], msgspec.json.encode(held))
     body = client.post(path("/predict"), json={"event": asked}).json()
     moment = datetime.fromisoformat(asked[APP.event_time.name])
-    assert body["features"] == as_of(APP, values, moment, moment)
+    windowed = as_of(APP, values, moment, moment)
+    assert body["features"] == windowed
+    model = load_run(trained.settings, APP, trained.run(NAME)).model
+    told, untold = (float(model.answers(frame(APP, [row(APP, asked, one)]))[0]) for one in (windowed, None))
+    assert body["answer"]["probability"] == pytest.approx(told)
+    assert told != untold
     assert 3 in body["features"].values()
     assert body["features_age_s"] >= 0
 

@@ -11,7 +11,7 @@ from redis import Redis
 from core import jobs, names
 from core.applications import APPLICATIONS
 from core.batch import JobLine, JobState
-from core.diagnostics import DIAGNOSTICS
+from core.diagnostics import DIAGNOSTICS, diagnostics
 from tests.serving.conftest import Api, make_settings, serving
 
 NAME = next(iter(APPLICATIONS))
@@ -123,6 +123,14 @@ def test_nonsense_is_refused_with_its_field(
     assert not redis.keys("millrace:job:*"), "no job was made of it"
 
 
+def test_a_choice_that_a_diagnostic_does_not_have_is_refused(api: Api) -> None:
+    one = diagnostics(APPLICATIONS[NAME])[0]
+    asked = {"kind": "diagnose", "run_id": "r", "diagnostic": one.id, "parameters": {"nope": 1}}
+    (error,) = api.post(PATH, json=asked).json()["errors"]
+    assert error["field"] == "parameters"
+    assert "nope" in error["message"]
+
+
 def test_other_errors(api: Api, tmp_path: Path) -> None:
     assert api.post(PATH, content=b"{").status_code == 400
     assert api.post(PATH, json=[1]).status_code == 422
@@ -142,8 +150,6 @@ def test_other_errors(api: Api, tmp_path: Path) -> None:
 
 
 def test_every_declared_diagnostic_can_be_asked_for_where_it_applies(api: Api) -> None:
-    from core.diagnostics import diagnostics
-
     for name, application in APPLICATIONS.items():
         fitting = {one.id for one in diagnostics(application)}
         for one in DIAGNOSTICS:

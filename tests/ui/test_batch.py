@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 from streamlit.testing.v1 import AppTest
@@ -13,11 +14,13 @@ from core.applications import APPLICATIONS
 from core.batch import JobLine, JobReport, JobState, Rows, Stage, Take, Train
 from core.declaration import Application
 from core.metrics import batch_metrics
+from serving.batch_answers import BatchAnswer, HeldAnswer
+from serving.routes.batch import _recipes
 from tests.ui.conftest import Open
 from tests.ui.fake_api import FakeApi
 from tests.ui.fake_batch import fitted, run, run_id, searched
 from ui import reads_batch
-from ui.client_batch import Recipe
+from ui.client_batch import Recipe, Training
 from ui.parts import jobs, run_scores, runs, train_form
 
 EVERY = pytest.mark.parametrize("application", APPLICATIONS.values(), ids=APPLICATIONS)
@@ -180,14 +183,14 @@ def test_what_the_api_refuses_is_told(opened: Open, api: FakeApi) -> None:
 
 def test_scores_of_other_windows_are_not_compared() -> None:
     known = [run(APP, version, run_id(3)) for version in (5, 4, 3)]
-    window, evaluated = runs.latest(known), known[2].evaluated
-    assert window is not None
+    judged, evaluated = runs.latest(known), known[2].evaluated
+    assert judged is not None
     assert evaluated is not None
-    assert runs.on(known[2], window) == evaluated.scores
-    assert runs.on(known[1], window) == {}, "it was not evaluated"
-    later = replace(window, end=window.end + timedelta(hours=1))
-    moved = replace(known[2], evaluated=replace(evaluated, window=later))
-    assert runs.latest([*known, moved]) == later
+    assert runs.on(known[2], judged) == evaluated.scores
+    assert runs.on(known[1], judged) == {}, "it was not evaluated"
+    end = judged.window.end + timedelta(hours=1)
+    later = replace(evaluated, window=replace(judged.window, end=end))
+    assert runs.latest([*known, replace(known[2], evaluated=later)]) == later
     assert runs.on(known[0], later) == {}
     assert runs.latest([known[1]]) is None
 
@@ -217,6 +220,35 @@ def test_words_tell_how_many_rows_it_comes_to(rows: Rows, available: int | None,
     said = train_form.words(request, Recipe(name="r"), available)
     assert said.startswith("Takes ")
     assert "better hyperparameters" not in said
+
+
+@EVERY
+def test_the_api_s_own_recipes_are_understood(application: Application) -> None:
+    told = BatchAnswer(
+        application=application.name,
+        recipes=_recipes(application),
+        rows=5,
+        most_rows=10,
+        champion=run(application, 3, run_id(3)),
+        challenger=None,
+        answering=HeldAnswer(run_id=None, version=None, refused="", away=""),
+    )
+    known = msgspec.json.decode(msgspec.json.encode(told), type=Training)
+    assert [one.name for one in known.recipes] == list(application.batch)
+    assert known.champion == told.champion
+
+    def script(name, recipes) -> None:  # type: ignore[no-untyped-def]
+        from core.applications import APPLICATIONS
+        from ui.client_batch import Training
+        from ui.parts import train_form
+
+        train_form.draw(APPLICATIONS[name], Training(recipes=recipes, rows=5, most_rows=10))
+
+    test = AppTest.from_function(script, args=(application.name, known.recipes)).run()
+    assert not test.exception
+    asked = {one.name for one in known.recipes[0].parameters}
+    keys = {str(one.key) for kind in (test.number_input, test.selectbox, test.text_input) for one in kind}
+    assert asked == {key.rpartition(":")[2] for key in keys if f":{application.batch[0]}:" in key}
 
 
 def test_the_log_is_drawn_over_what_counts_it() -> None:

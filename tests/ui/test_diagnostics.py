@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.applications import APPLICATIONS
 from core.declaration import Application
+from core.diagnostics import Tab, diagnostics
 from core.diagnostics.shapes import Axis, Fact, Panel, Sample
+from serving.diagnostic_answers import described
 from tests.ui import fake_menu
 from tests.ui.conftest import Open
 from tests.ui.fake_api import FakeApi
 from tests.ui.fake_batch import result, run_id
 from ui import reads_batch
+from ui.client_batch import Menu
 from ui.parts import found
 
 EVERY = pytest.mark.parametrize("application", APPLICATIONS.values(), ids=APPLICATIONS)
@@ -64,6 +68,8 @@ def test_a_quick_one_is_computed_when_it_is_looked_at(
     assert charts(test) >= 1
     assert "2,000 of 9,812 test rows, random, seed 42" in text(test)
     assert "computed in 0.41 s" in text(test)
+    test.run()
+    assert len(api.asked) == 1, "a result that was drawn a moment ago is not asked for again"
     assert {metric.label: metric.value for metric in test.metric} == {
         "ROC AUC": "0.8842",
         "Largest error": "1,204 s",
@@ -186,6 +192,15 @@ def _named(name: str) -> None:
     from ui.screens import application
 
     application.show(APPLICATIONS[name])
+
+
+@EVERY
+def test_the_api_s_own_menu_is_understood(application: Application) -> None:
+    told = msgspec.json.encode(described(application))
+    tabs = msgspec.json.decode(told, type=Menu).tabs
+    ids = [one.id for group in tabs for one in group.diagnostics]
+    assert ids == [one.id for tab in Tab for one in diagnostics(application) if one.tab == tab]
+    assert all(one.live == (group.tab == Tab.LIVE) for group in tabs for one in group.diagnostics)
 
 
 def panel(wide: bool) -> Panel:

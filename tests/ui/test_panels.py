@@ -169,6 +169,34 @@ def test_marks_are_told_where_they_lie_and_the_axis_reaches_them() -> None:
     assert "max" not in option["xAxis"][0]
 
 
+def test_bars_stand_on_zero_wherever_a_mark_lies() -> None:
+    axis = Axis(title="", scale="category", categories=["a", "b"])
+    bars: list[Any] = [Bars(name="", values=[900.0, 950.0], low=[1.0, 2.0], high=[3.0, 4.0])]
+    bars.append(Bars(name="naive", values=[1_000.0, 990.0]))
+    option = panels.option(
+        Panel(title="", x=Axis(title=""), y=axis, series=bars, marks=[Mark(text="", x=880)])
+    )
+    assert "min" not in option["xAxis"][0]
+    assert not option["xAxis"][0]["scale"]
+    assert len(drawn(option, "boxplot")) == 2, "as many whiskers as bars, so that they stand abreast alike"
+
+
+def test_many_grey_lines_say_their_names_themselves() -> None:
+    axis = Axis(title="")
+    lines: list[Any] = [Lines(name=f"F1 {n}", x=[0], y=[n], reference=True) for n in range(5)]
+    lines.append(Lines(name="Model", x=[0], y=[1]))
+    option = panels.option(Panel(title="", x=axis, y=axis, series=lines))
+    assert option["legend"]["data"] == ["Model"]
+    assert [one["endLabel"]["formatter"] for one in option["series"][:-1]] == [f"F1 {n}" for n in range(5)]
+
+
+def test_an_axis_does_not_end_on_a_number_that_nobody_writes() -> None:
+    axis = Axis(title="", low=68.89517172186, high=100)
+    label = panels.option(line(axis))["xAxis"][0]["axisLabel"]
+    assert label["showMinLabel"] is False
+    assert "showMaxLabel" not in label
+
+
 def test_parallel_rows_stand_on_their_axes() -> None:
     option = panels.option(made("parallel", 0))
     assert [axis["dim"] for axis in option["parallelAxis"]] == [0, 1, 2, 3, 4]

@@ -11,6 +11,9 @@ from ui import formats
 from ui.figures import panels
 from ui.parts import chart, numbers, pictures
 
+LONG = 14
+"""Letters that a card of a fact has room for in large type."""
+
 NARROW = 2
 """Panels abreast."""
 
@@ -85,7 +88,17 @@ def said(fact: Fact) -> str:
 def _facts(facts: Sequence[Fact]) -> None:
     with st.grid(min(6, max(4, len(facts))), min_column_width=140, gap="small"):
         for fact in facts:
-            st.metric(fact.title, said(fact), border=True, height="stretch")
+            _fact(fact.title, said(fact))
+
+
+def _fact(title: str, text: str) -> None:
+    """A metric would cut a long text off."""
+    if len(text) <= LONG and len(title) <= 2 * LONG:
+        st.metric(title, text, border=True, height="stretch")
+        return
+    with st.container(border=True, height="stretch", gap="xxsmall"):
+        st.markdown(f":small[{title}]")
+        st.markdown(f"**{text}**")
 
 
 def _card(result: Result, panel: Panel, place: str, tall: int) -> None:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.declaration import Application
 from core.metrics import Metric, batch_metrics
-from core.runs import RunSummary, Span, Window, comparable
+from core.runs import Evaluated, RunSummary, Span, Window, comparable
 from ui import formats
 from ui.client_batch import Runs
 
@@ -20,10 +20,10 @@ SHOWN: Final = 3
 
 def table(application: Application, known: Runs) -> None:
     """One line per run. Scores of one window only are compared: others stay empty."""
-    window = latest(known.runs)
+    judged = latest(known.runs)
     leading = batch_metrics(application.task)[:SHOWN]
     st.dataframe(
-        [_row(run, leading, window, known.best) for run in known.runs],
+        [_row(run, leading, judged, known.best) for run in known.runs],
         hide_index=True,
         placeholder=formats.UNKNOWN,
         column_config={
@@ -40,18 +40,18 @@ def table(application: Application, known: Runs) -> None:
         key=f"{application.name}:runs",
         alt=f"Trained models of {application.title}",
     )
-    st.caption(_told(leading[0], known, window))
+    st.caption(_told(leading[0], known, judged))
 
 
-def latest(runs: Sequence[RunSummary]) -> Window | None:
-    """The newest window on which any run was evaluated."""
-    windows = [run.evaluated.window for run in runs if run.evaluated is not None]
-    return max(windows, key=lambda one: (one.end, one.start), default=None)
+def latest(runs: Sequence[RunSummary]) -> Evaluated | None:
+    """The newest evaluation of any run: others are comparable when they are on the same rows."""
+    judged = [run.evaluated for run in runs if run.evaluated is not None]
+    return max(judged, key=lambda one: (one.window.end, one.window.start), default=None)
 
 
-def on(run: RunSummary, window: Window | None) -> dict[str, float | None]:
-    """A run's scores on a window; empty where it was not evaluated there."""
-    if run.evaluated is None or run.evaluated.window != window:
+def on(run: RunSummary, judged: Evaluated | None) -> dict[str, float | None]:
+    """A run's scores on the rows of an evaluation; empty where it was not evaluated there."""
+    if run.evaluated is None or judged is None or run.evaluated.window != judged.window:
         return {}
     return run.evaluated.scores
 
@@ -70,8 +70,8 @@ def compare(application: Application, one: RunSummary, other: RunSummary) -> Non
         hide_index=True,
     )
     if same and one.evaluated is not None:
-        window = one.evaluated.window
-        st.caption(f"Both on the same {formats.count(window.rows)} rows, {span(window)}.")
+        judged = one.evaluated.window
+        st.caption(f"Both on the same {formats.count(judged.rows)} rows, {span(judged)}.")
     else:
         st.caption(
             ":orange[:material/warning:] Each on its own test rows, from different times: the difference may "
@@ -86,7 +86,7 @@ def gain(metric: Metric, one: float | None, other: float | None) -> float | None
     return one - other if metric.better == "higher" else other - one
 
 
-def span(window: Window | Span | None) -> str:
+def span(window: Span | Window | None) -> str:
     """From when to when."""
     if window is None:
         return "a time that is not known"
@@ -111,14 +111,14 @@ def _line(metric: Metric, one: float | None, other: float | None, names: tuple[s
 
 
 def _row(
-    run: RunSummary, leading: Sequence[Metric], window: Window | None, best: str | None
+    run: RunSummary, leading: Sequence[Metric], judged: Evaluated | None, best: str | None
 ) -> dict[str, Any]:
     row: dict[str, Any] = {
         "Version": run.version,
         "Role": ", ".join([*run.aliases, *(["best"] if run.run_id == best else [])]) or None,
     }
     for metric in leading:
-        value = on(run, window).get(metric.id)
+        value = on(run, judged).get(metric.id)
         row[metric.title] = None if value is None else round(value, metric.digits)
     return row | {
         "Model": formats.words(run.recipe),
@@ -128,9 +128,9 @@ def _row(
     }
 
 
-def _told(metric: Metric, known: Runs, window: Window | None) -> str:
-    if window is None:
+def _told(metric: Metric, known: Runs, judged: Evaluated | None) -> str:
+    if judged is None:
         return "No run was evaluated on a common window yet: their own test rows are from different times."
-    number = sum(bool(on(run, window)) for run in known.runs)
+    number = sum(bool(on(run, judged)) for run in known.runs)
     marked = f", marked by {metric.title}" if known.best else ""
-    return f"Scores of the {number} runs evaluated on {span(window)}{marked}; the others are not compared."
+    return f"Scores of the {number} runs evaluated on {span(judged.window)}{marked}; others are not compared."

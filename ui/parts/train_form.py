@@ -107,7 +107,9 @@ def _rows(application: Application, known: Training) -> Rows:
     elif take != Take.ALL:
         most = known.most_rows or 10_000_000
         name = f"{application.name}:amount"
-        amount = st.number_input("Number of rows", 100, most, min(10_000, most), 1_000, key=name, **common)
+        amount = st.number_input(
+            "Number of rows", min(100, most), most, min(10_000, most), 1_000, key=name, **common
+        )
     seed = int(st.session_state.get(_seed(application), 42))
     return Rows(take=take, amount=amount or 1, seed=seed)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from threadpoolctl import threadpool_limits
+
+from models.registered.threads import limited
 
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
     """As `compute` has it: on a busy machine more threads take longer."""
-    with threadpool_limits(limits=1):
+    with limited(1, rows=0):
         yield

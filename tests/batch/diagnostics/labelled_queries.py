@@ -35,7 +35,8 @@ usb/N cable/N 2/C m/N|waterproof/A phone/N case/N|organic/A honey/N|kids/N rain/
 where/R is/V my/O order/N|lamp/N for/P reading/V|stainless/A steel/N pan/N|quiet/A dishwasher/N
 men/N socks/N white/A|gluten/N free/A bread/N|hiking/N boots/N size/N 43/C|buy/V plants/N online/R
 cordless/A drill/N|garden/N chairs/N with/P cushions/N|birthday/N card/N|vegan/A protein/N powder/N
-very/R soft/A blanket/N|return/V a/D parcel/N|toothbrush/N|coffee/N machine/N and/J grinder/N|cute/A cat/N toys/N
+very/R soft/A blanket/N|return/V a/D parcel/N|toothbrush/N|coffee/N machine/N and/J grinder/N
+cute/A cat/N toys/N
 led/N strip/N|vintage/A leather/N bag/N|folding/A table/N|baby/N clothes/N|ink/N for/P my/O printer/N
 cheap/A flights/N to/T spain/N
 """

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from batch.diagnostics import COMPUTATIONS, Found, Subject, Unanswerable
+from batch.diagnostics.dependence import DOTS
+from batch.diagnostics.groups import pictured
 from batch.diagnostics.selection import NOT_TRIED, tried
 from batch.progress import Stopped
 from batch.trainers import RECIPES, Parameter
 from core.applications import APPLICATIONS
-from core.diagnostics import DIAGNOSTICS, Cost, Diagnostic, diagnostics
+from core.diagnostics import DIAGNOSTICS, Diagnostic, Tab, diagnostics
 from core.diagnostics.choices import choices
 from core.diagnostics.selection import HYPERPARAMETERS
 from core.diagnostics.shapes import Heat, Points
@@ -24,7 +26,7 @@ REFITS = [
     pytest.param(name, one, id=f"{name}-{one.id}")
     for name, application in APPLICATIONS.items()
     for one in diagnostics(application)
-    if one.cost == Cost.REFIT
+    if one.tab == Tab.SELECTION
 ]
 
 
@@ -77,7 +79,7 @@ def test_the_runs_own_value_is_among_those_tried() -> None:
     trees = Parameter(name="trees", default=100, low=1, high=300)
     assert tried(trees, 100) == [25, 57, 100, 131, 300]
     segments = Parameter(name="segments", default=0, low=0, high=50)
-    assert min(tried(segments, 3)) == 1, "0 would search"
+    assert min(tried(segments, 3)) == 2, "0 would search, and 1 is none"
     weights = Parameter(name="weights", default="none", choices=("none", "some"))
     assert tried(weights, "none") == ["none", "some"]
 
@@ -96,19 +98,18 @@ def test_rank_2d_has_other_measures(lake: Settings, method: str) -> None:
 @pytest.mark.parametrize("name", APPLICATIONS)
 def test_the_surface_is_of_the_runs_own_model(lake: Settings, name: str) -> None:
     """Cells of the figure are what the model answers to a row of medians with the two numbers of the cell."""
-    from batch.diagnostics.dependence import usual_row
-
     about = run(lake, name)
     numbers = about.inputs("number")
     x, y = numbers[0].name, numbers[1].name
     found = compute(about, "decision_boundary", x=x, y=y)
     heat = next(one for one in found.panels[0].series if isinstance(one, Heat))
-    frame = about.part("validation").frame
+    frame = pictured(about, DOTS, "validation")[0].dataset.frame
     row = frame.head(1).copy()
-    usual = usual_row(about.sample(400, "validation").dataset.frame)
-    assert set(usual) == set(frame.columns)
+    for column in frame:
+        usual = frame[column].mode() if frame[column].dtype == "category" else frame[column].median()
+        flag = column in about.model.flags
+        row[column] = usual if isinstance(usual, float) and not flag else frame[column].mode().head(1).array
     row[x], row[y] = heat.x[3], heat.y[5]
     assert len(heat.values) == len(heat.y) == 40
-    dots = [one for one in found.panels[0].series if isinstance(one, Points)]
-    assert dots
-    assert found.sample.split == "validation"
+    assert heat.values[5][3] == pytest.approx(about.model.answers(row)[0], rel=1e-3)
+    assert any(isinstance(one, Points) for one in found.panels[0].series)

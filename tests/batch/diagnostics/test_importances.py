@@ -8,10 +8,11 @@ import pytest
 
 from batch.diagnostics.dependence import settings, surface, swept, usual_row
 from batch.diagnostics.groups import by_segment
-from batch.diagnostics.importances import apart, loss_of, permuted
+from batch.diagnostics.importances import Loss, apart, loss_of, permuted
+from batch.diagnostics.subject import Floats
 from batch.progress import Stopped
 from core.applications import APPLICATIONS
-from core.declaration import Classification, Clustering, Regression
+from core.declaration import Application, Classification, Clustering, Regression
 from models.registered.inputs import Input
 from tests.batch.diagnostics.watched import Watched
 
@@ -29,35 +30,40 @@ FRAME = pd.DataFrame(
 )
 
 
-def model(frame: pd.DataFrame) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+NAMES = ["a", "b", "flag", "kind"]
+
+
+def model(frame: pd.DataFrame) -> Floats:
     """Knows `a` and `kind` only."""
-    return frame["a"].to_numpy(np.float64) ** 2 + 5.0 * (frame["kind"] == "y").to_numpy()
+    said: Floats = frame["a"].to_numpy(np.float64) ** 2 + 5.0 * (frame["kind"] == "y").to_numpy()
+    return said
 
 
-def absolute(truth: np.ndarray[tuple[int, ...], np.dtype[np.float64]]):  # type: ignore[no-untyped-def]
+def absolute(truth: Floats) -> Loss:
     return lambda said: float(np.abs(said - truth).mean())
 
 
 def test_only_what_the_model_reads_is_important() -> None:
-    found = permuted(model, FRAME, list(FRAME), absolute(model(FRAME)), 3, RNG, lambda: None)
-    mean = dict(zip(FRAME, found.mean(axis=0), strict=True))
+    before = FRAME.copy()
+    found = permuted(model, FRAME, NAMES, absolute(model(FRAME)), 3, RNG, lambda: None)
+    mean = dict(zip(NAMES, found.mean(axis=0), strict=True))
     assert found.shape == (3, 4)
     assert mean["a"] > mean["kind"] > 0
     assert mean["b"] == mean["flag"] == 0
-    assert FRAME["a"].is_monotonic_increasing == pd.Series(FRAME["a"]).is_monotonic_increasing
+    assert before.equals(FRAME)
 
 
 def test_permutation_can_be_stopped() -> None:
     progress = Watched(calls=3)
     with pytest.raises(Stopped):
-        permuted(model, FRAME, list(FRAME), absolute(model(FRAME)), 5, RNG, progress.check)
+        permuted(model, FRAME, NAMES, absolute(model(FRAME)), 5, RNG, progress.check)
 
 
 @pytest.mark.parametrize("application", APPLICATIONS.values(), ids=lambda one: one.name)
-def test_losses_grow_with_the_error(application: object) -> None:
-    task = application.task  # type: ignore[attr-defined]
+def test_losses_grow_with_the_error(application: Application) -> None:
+    task = application.task
     truth = np.array([0.0, 1.0, 0.0, 1.0]) if not isinstance(task, Regression) else np.arange(4.0) * 100
-    loss, name, _ = loss_of(application, None if isinstance(task, Clustering) else truth, truth)  # type: ignore[arg-type]
+    loss, name, _ = loss_of(application, None if isinstance(task, Clustering) else truth, truth)
     worse = np.array([0.4, 0.6, 0.4, 0.6]) if isinstance(task, Classification) else truth + 1
     assert loss(truth) < loss(worse)
     assert loss(truth) == pytest.approx(0, abs=1e-6)

@@ -7,7 +7,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from batch.diagnostics import ranking
 from batch.diagnostics.scored import Scored
 from batch.diagnostics.subject import Found
-from core.diagnostics.shapes import Lines, Panel, Sample
+from core.diagnostics.shapes import Fact, Lines, Panel, Sample
 from tests.batch.diagnostics.soundness import check
 
 
@@ -20,9 +20,9 @@ def scored(rows: int = 3000, rare: float = 4.0, threshold: float = 0.1, seed: in
     return Scored(truth, answers, threshold, ("fraud: no", "fraud: yes"), times)
 
 
-def sound(pictures: tuple[list[Panel], list[object]]) -> list[Panel]:
+def sound(pictures: tuple[list[Panel], list[Fact]]) -> list[Panel]:
     panels, facts = pictures
-    check(Found(panels=panels, facts=facts, sample=Sample(rows=1, available=1, split="test")))  # type: ignore[arg-type]
+    check(Found(panels=panels, facts=facts, sample=Sample(rows=1, available=1, split="test")))
     return panels
 
 

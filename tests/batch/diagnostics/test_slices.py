@@ -129,7 +129,7 @@ def test_an_input_that_the_model_does_not_use_has_no_effect(lake: Settings) -> N
         usual = effects
 
         def answers(self, frame: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-            return 2 * frame[used].to_numpy(dtype=np.float64)  # type: ignore[no-any-return]
+            return 2 * frame[used].to_numpy(dtype=np.float64)
 
     plain = replace(run, model=Plain(), _cache={})  # type: ignore[arg-type]
     found = effects(plain, run.split.test.frame.iloc[:5])

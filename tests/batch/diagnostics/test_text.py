@@ -79,7 +79,7 @@ def test_texts_without_a_common_word_are_no_figure(lake: Settings, name: str, id
 
 
 def test_words_are_counted_without_stop_words() -> None:
-    found = count(["the red lamp", "a red car", "red red sofa", "car"], 10)
+    found = count(["the red lamp", "the red car", "red red sofa", "the car"], 10)
     assert found.words == ["red", "car"]
     assert found.uses.tolist() == [4, 2]
     assert found.present.sum(axis=0).tolist() == [3, 2]

@@ -8,7 +8,7 @@ from batch import slot, worker
 from core.settings import load
 from core.telemetry import configure
 
-slot.LOST_SECONDS = 2
+slot.LOST_SECONDS = 5  # a busy machine must not seem dead
 slot.SWEEP_SECONDS = 1
 
 if __name__ == "__main__":

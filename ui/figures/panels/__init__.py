@@ -50,10 +50,19 @@ def option(panel: Panel) -> Option:
     series = list(chain.from_iterable(_series(one, panel, across, up) for one in panel.series))
     series += marks.series(panel, across, up)
     cells = heat.scale(heats, series, panel.wide) if heats else {}
-    legend = _legend(series)
+    legend = _legend(series, _grey(panel) if curves.told_at_end(panel) else frozenset())
     top = (LEGEND if legend["show"] else 4) + (18 if marks.above(panel) else 2)
-    right = max(76 if cells.get("show") else 20, marks.room(panel))
+    right = max(
+        76 if cells.get("show") else 20,
+        marks.room(panel),
+        70 if curves.told_at_end(panel) else 0,
+        # A value beside a bar that fills the plot.
+        40 if up.category and any(one["type"] == "bar" and "label" in one for one in series) else 0,
+    )
     x_axes, y_axes = [across.option(upright=False)], [up.option(upright=True)]
+    if marks.above(panel):
+        # The name of the upright axis stands over the texts of the marks.
+        y_axes[0]["nameGap"] = 28
     if grids:
         behind = heat.behind(grids[0])
         x_axes, y_axes = [x_axes[0] | behind[0], behind[2]], [y_axes[0] | behind[1], behind[3]]
@@ -126,9 +135,14 @@ def _names(panel: Panel) -> list[str]:
     return list(dict.fromkeys(one.name for one in panel.series if not isinstance(one, Heat) and one.name))
 
 
-def _legend(series: list[Option]) -> Option:
+def _grey(panel: Panel) -> frozenset[str]:
+    return frozenset(one.name for one in panel.series if isinstance(one, Lines) and one.reference)
+
+
+def _legend(series: list[Option], without: frozenset[str]) -> Option:
     """Shown where there is more than one thing to tell apart."""
-    named = list(dict.fromkeys(one["name"] for one in series if one.get("name") and one["type"] != "heatmap"))
+    shown = (one["name"] for one in series if one.get("name") and one["type"] != "heatmap")
+    named = [name for name in dict.fromkeys(shown) if name not in without]
     return {
         "show": len(named) > 1,
         "type": "scroll",

@@ -12,8 +12,11 @@ from ui import formats
 from ui.figures import look
 from ui.figures.look import Option
 
-LABEL_WIDTH: Final = 132
-"""Pixels that a category's name may take before it is cut off; the tooltip has it whole."""
+LABEL_SHARE: Final = 0.36
+"""As much of a figure may a category's name take before it is cut off; the tooltip has it whole."""
+
+WIDEST: Final = 250
+"""Pixels of a name, at most."""
 
 LETTER: Final = 6.6
 """Pixels of a letter, about."""
@@ -51,7 +54,12 @@ class Direction:
     @property
     def crowded(self) -> bool:
         """Whether the names do not fit side by side."""
-        return sum(min(LABEL_WIDTH, len(name) * LETTER) + 12 for name in self.categories) > self.room
+        return sum(min(self.label, len(name) * LETTER) + 12 for name in self.categories) > self.room
+
+    @property
+    def label(self) -> int:
+        """Pixels that a name may take."""
+        return int(min(WIDEST, self.room * LABEL_SHARE))
 
     def place(self, cell: Cell) -> Cell:
         """Where a value stands on the axis; None where it can't."""
@@ -108,7 +116,7 @@ class Direction:
         return self.axis.scale == "time"
 
     def _names(self, upright: bool) -> Option:
-        label = _text(hideOverlap=True, overflow="truncate", width=LABEL_WIDTH)
+        label = _text(hideOverlap=True, overflow="truncate", width=self.label)
         if len(self.categories) <= ALL_NAMED:
             label["interval"] = 0
         if not upright and self.crowded:
@@ -134,16 +142,17 @@ class Direction:
         if self.zero and low is None and self.low is not None and self.low < 0:
             # Room for the values that stand beside bars to the left or below.
             found["boundaryGap"] = ["12%", "12%"]
+        label |= {name: False for name, end in (("showMinLabel", low), ("showMaxLabel", high)) if _odd(end)}
         return found | {k: v for k, v in (("min", low), ("max", high)) if v is not None}
 
     def _edges(self) -> tuple[float | None, float | None]:
         """The declared ends, else those of marks that lie outside of the data, else the figure decides."""
-        low = None if self.axis.low is None else self.axis.low * self.factor
-        high = None if self.axis.high is None else self.axis.high * self.factor
+        low, high = (_number(end, self.factor) for end in (self.axis.low, self.axis.high))
         if self.beyond and self.low is not None and self.high is not None:
             least, most = min(self.beyond), max(self.beyond)
-            low = least if low is None and least < self.low else low
-            high = most if high is None and most > self.high else high
+            bottom, top = (min(0.0, self.low), max(0.0, self.high)) if self.zero else (self.low, self.high)
+            low = least if low is None and least < bottom else low
+            high = most if high is None and most > top else high
         return low, high
 
 
@@ -152,7 +161,7 @@ def directions(panel: Panel) -> tuple[Direction, Direction]:
     room = 1_000 if panel.wide else 430
     return (
         _direction(panel, panel.x, 0, room, [mark.x for mark in panel.marks]),
-        _direction(panel, panel.y, 1, 260, [mark.y for mark in panel.marks]),
+        _direction(panel, panel.y, 1, room, [mark.y for mark in panel.marks]),
     )
 
 
@@ -206,8 +215,14 @@ def _ends(one: Lines | Bars) -> Iterator[Cell]:
 def _number(cell: Any, factor: int) -> float | None:
     if isinstance(cell, bool) or not isinstance(cell, int | float):
         return None
-    value = cell * factor
+    # 0.007 x 100 is 0.7000000000000001, and an axis would say so.
+    value = float(f"{cell * factor:.12g}") if factor != 1 else cell
     return value if isfinite(value) else None
+
+
+def _odd(end: float | None) -> bool:
+    """Whether an axis ends on a number that nobody would write beside it."""
+    return end is not None and float(f"{end:.3g}") != end
 
 
 def _text(**more: Any) -> Option:

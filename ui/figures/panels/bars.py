@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any, Final
 
 from core.diagnostics.shapes import Bars, Cell, Panel
@@ -20,7 +21,8 @@ def series(one: Bars, panel: Panel, across: Direction, up: Direction) -> list[Op
     along = across if lying else up
     alone = sum(isinstance(other, Bars) for other in panel.series) == 1
     most = LABELLED_LYING if lying else LABELLED_UPRIGHT
-    errors = _whiskers(one, along)
+    anyone = any(isinstance(other, Bars) and other.low and other.high for other in panel.series)
+    errors = _whiskers(one, along) if anyone else []
     labelled = alone and not errors and len(one.values) <= most
     bar: Option = {
         "type": "bar",
@@ -55,11 +57,12 @@ def _bar(cell: Cell, along: Direction, labelled: bool, lying: bool) -> Any:
 
 
 def _whiskers(one: Bars, along: Direction) -> list[Option]:
-    """Box plots without a box: ECharts draws whiskers there."""
-    if not (one.low and one.high):
-        return []
+    """Box plots without a box: ECharts draws whiskers there.
+
+    Bars without errors have empty ones: boxes stand abreast like their bars only when there are as many.
+    """
     data = []
-    for value, low, high in zip(one.values, one.low, one.high, strict=False):
+    for value, low, high in zip_longest(one.values, one.low[: len(one.values)], one.high[: len(one.values)]):
         middle, bottom, top = along.place(value), along.place(low), along.place(high)
         known = None not in (middle, bottom, top)
         data.append([bottom, middle, middle, middle, top] if known else [None] * 5)

@@ -14,6 +14,9 @@ from ui.figures.panels.marks import plain
 DOT: Final = 7
 """Pixels of the typical dot."""
 
+GREY_MOST: Final = 3
+"""As many grey lines have a place in the legend."""
+
 FEW: Final = 16
 """Points of a line that are each worth a dot."""
 
@@ -38,7 +41,15 @@ def lines(one: Lines, panel: Panel, across: Direction, up: Direction) -> list[Op
     }
     if one.step:
         line["step"] = "end"
+    if one.reference and told_at_end(panel):
+        line["endLabel"] = {"show": True, "formatter": plain(one.name)}
+        line["endLabel"] |= {"fontSize": look.SMALL - 1, "color": look.MUTED}
     return [*_band(one, places, up), line]
+
+
+def told_at_end(panel: Panel) -> bool:
+    """Whether the grey lines are so many that their names stand beside them, not in the legend."""
+    return sum(isinstance(one, Lines) and one.reference for one in panel.series) > GREY_MOST
 
 
 def points(one: Points, panel: Panel, across: Direction, up: Direction) -> list[Option]:

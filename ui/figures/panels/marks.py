@@ -12,6 +12,9 @@ from ui.figures.panels.axes import Direction
 FEW: Final = 3
 """As many upright marks have their texts above them; more have them along their lines."""
 
+MANY: Final = 8
+"""More marks than this are a grid, not news: they stay grey."""
+
 LETTER: Final = 6.6
 WIDEST: Final = 150
 
@@ -34,7 +37,10 @@ def series(panel: Panel, across: Direction, up: Direction) -> list[Option]:
     """An empty series that carries the marks, so that hiding a curve in the legend leaves them."""
     if not panel.marks:
         return []
-    where = "end" if above(panel) else "insideEndTop"
+    # The upper end of an upright line is its start where the upright axis runs downwards.
+    end = "start" if up.category else "end"
+    where = end if above(panel) else f"inside{end.capitalize()}Top"
+    color = look.AMBER if len(panel.marks) <= MANY else look.ROAD
     lines = [_line(mark, across, up, where) for mark in panel.marks if (mark.x is None) != (mark.y is None)]
     dots = [_dot(mark, across, up) for mark in panel.marks if mark.x is not None and mark.y is not None]
     return [
@@ -48,7 +54,7 @@ def series(panel: Panel, across: Direction, up: Direction) -> list[Option]:
                 "symbol": "none",
                 "animation": False,
                 "precision": 6,
-                "lineStyle": {"color": look.AMBER, "type": "solid", "width": 1.2},
+                "lineStyle": {"color": color, "type": "solid", "width": 1.2},
                 "data": lines,
             },
             "markPoint": {"silent": True, "symbol": "circle", "symbolSize": 10, "data": dots},

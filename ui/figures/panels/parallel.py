@@ -30,7 +30,9 @@ def option(panel: Panel, groups: Sequence[Parallel]) -> Option:
                 "nameLocation": "end",
                 "nameGap": 14,
                 "nameTextStyle": _text(),
-                "nameTruncate": {"maxWidth": 110},
+                "nameTruncate": {
+                    "maxWidth": max(40, (900 if panel.wide else 340) // max(1, len(axes) - 1) - 8)
+                },
                 "axisLabel": _text(showMinLabel=True, showMaxLabel=True, hideOverlap=True),
                 "axisLine": {"lineStyle": {"color": look.ROAD}},
                 "axisTick": {"show": False},
