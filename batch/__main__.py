@@ -12,7 +12,7 @@ import typer
 from core import applications
 from core import jobs as batch_jobs
 from core.applications import APPLICATIONS
-from core.batch import Diagnose, DriftReport, Evaluate, JobState, Request, Rows, Take, Train
+from core.batch import HISTORY, Diagnose, DriftReport, Evaluate, JobState, Request, Rows, Take, Train
 from core.connect import redis as redis_connect
 from core.requests import check
 from core.settings import Settings, SettingsError, settings
@@ -54,7 +54,7 @@ def train(
     application: App,
     recipe: Annotated[str, typer.Option(help="Which trainer; the first declared one if not said")] = "",
     rows: Amount = None,
-    take: Taken = Take.RECENT,
+    take: Taken = HISTORY.take,
     seed: Seed = DEFAULTS.seed,
     tune_seconds: Annotated[float, typer.Option(help="Time to look for better hyperparameters")] = 0,
     follow: Follow = True,
@@ -66,7 +66,7 @@ def train(
         request = Train(
             application=application,
             recipe=chosen,
-            rows=_rows(take, rows, seed),
+            rows=_rows(take, rows, seed, HISTORY.amount),
             tune_seconds=tune_seconds,
         )
         _submit(redis, request, follow)
@@ -156,9 +156,9 @@ def _submit(redis: Redis, request: Request, follow: bool) -> None:
         raise typer.Exit(1)
 
 
-def _rows(take: Take, amount: float | None, seed: int) -> Rows:
+def _rows(take: Take, amount: float | None, seed: int, usual: float = DEFAULTS.amount) -> Rows:
     if amount is None:
-        amount = 100 if take is Take.PERCENT else DEFAULTS.amount
+        amount = 100 if take is Take.PERCENT else usual
     return Rows(take=take, amount=amount, seed=seed)
 
 

@@ -38,6 +38,11 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             raise ValueError(f"amount {self.amount:g}: a number of rows is a whole number of at least 1")
 
 
+HISTORY = Rows(take=Take.RANDOM, amount=20_000)
+"""What a training takes where nothing is said: rows from the whole history, so that what comes once a week
+is in every part of the split. The newest 10,000 of a slow stream may hold no weekend to learn from."""
+
+
 class Alias(StrEnum):
     """What a registered version of an application's batch model is for."""
 
@@ -54,7 +59,7 @@ class Train(
 
     application: str
     recipe: str
-    rows: Rows = Rows()
+    rows: Rows = HISTORY
     parameters: dict[str, float | int | str] = {}
     """Hyperparameters other than the recipe's own."""
     tune_seconds: float = 0

@@ -69,6 +69,11 @@ class Recipe:
     tasks: tuple[type, ...]
     parameters: Mapping[str, Parameter]
 
+    @property
+    def tunable(self) -> bool:
+        """Whether a tuning has anything to look for: a clustering searches by itself."""
+        return any(one.tuned for one in self.parameters.values())
+
 
 def _named(*parameters: Parameter) -> Mapping[str, Parameter]:
     return {one.name: one for one in parameters}

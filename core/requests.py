@@ -8,6 +8,7 @@ from core import applications
 from core.batch import Diagnose, Evaluate, Request, Rows, Take, Train
 from core.diagnostics import DIAGNOSTICS, Tab, diagnostics
 from core.diagnostics.choices import BadChoice, choices
+from core.recipes import RECIPES
 from core.settings import Settings
 
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -29,6 +30,8 @@ def check(request: Request, settings: Settings) -> None:
         if not 0 <= request.tune_seconds <= settings.batch.job_minutes * 60:
             most = f"{settings.batch.job_minutes * 60:g} s, a job's time limit"
             raise BadRequest("tune_seconds", f"tune_seconds={request.tune_seconds:g}: it lies in 0..{most}")
+        if request.tune_seconds and not RECIPES[request.recipe].tunable:
+            raise BadRequest("tune_seconds", f"{request.recipe} searches by itself: there is nothing to tune")
     if isinstance(request, Diagnose):
         _diagnostic(request)
     else:

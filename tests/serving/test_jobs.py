@@ -12,6 +12,7 @@ from core import jobs, names
 from core.applications import APPLICATIONS
 from core.batch import JobLine, JobState
 from core.diagnostics import DIAGNOSTICS, diagnostics
+from core.recipes import RECIPES
 from tests.serving.conftest import Api, make_settings, serving
 
 NAME = next(iter(APPLICATIONS))
@@ -90,6 +91,16 @@ def test_a_job_in_nobodys_hand_does_not_run(api: Api, redis: Redis) -> None:
     told = [api.get(f"/api/v1/jobs/{job}").json(), *api.get("/api/v1/jobs").json()["jobs"]]
     assert [(one["state"], one["percent"]) for one in told] == [("queued", 0)] * 2
     assert api.delete(f"/api/v1/jobs/{job}").json()["state"] == "stopped", "and can be stopped"
+
+
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_only_what_can_be_tuned_is(api: Api, name: str) -> None:
+    for recipe in APPLICATIONS[name].batch:
+        asked = {"kind": "train", "recipe": recipe, "tune_seconds": 5}
+        answer = api.post(f"/api/v1/batch/{name}/jobs", json=asked)
+        assert answer.is_success == any(one.tuned for one in RECIPES[recipe].parameters.values())
+        if not answer.is_success:
+            assert answer.json()["errors"][0]["field"] == "tune_seconds"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from core.applications import APPLICATIONS
 from core.batch import JobLine, JobReport, JobState, Rows, Stage, Take, Train
 from core.declaration import Application
 from core.metrics import batch_metrics
+from core.recipes import RECIPES
 from serving.batch_answers import BatchAnswer, HeldAnswer
 from serving.routes.batch import _recipes
 from tests.ui.conftest import Open
@@ -73,24 +74,27 @@ def test_groups_lose_no_metric_and_fill_lines() -> None:
 @EVERY
 def test_train_sends_what_the_words_say(opened: Open, api: FakeApi, application: Application) -> None:
     test = opened(application, "Batch")
-    assert "the newest 10,000 of 38,402 rows" in text(test)
+    assert "20,000 of 38,402 rows at random (seed 42)" in text(test)
     name = application.name
     take: Any = test.get_by_key(f"{name}:take")
-    take.set_value(Take.RANDOM).run()
+    take.set_value(Take.RECENT).run()
     test.number_input(f"{name}:amount").set_value(2_000).run()
     test.number_input(f"{name}:{application.batch[0]}:depth").set_value(4).run()
-    test.toggle(f"{name}:tune").set_value(True).run()
-    assert "2,000 of 38,402 rows at random (seed 42)" in text(test)
-    assert "up to 1 min for better hyperparameters" in text(test)
+    tunable = RECIPES[application.batch[0]].tunable
+    assert bool([one for one in test.toggle if one.key == f"{name}:tune"]) == tunable
+    if tunable:
+        test.toggle(f"{name}:tune").set_value(True).run()
+        assert "up to 1 min for better hyperparameters" in text(test)
+    assert "the newest 2,000 of 38,402 rows" in text(test)
     test.button(f"{name}:train").click().run()
     assert not test.exception
     assert sent(api, f"/api/v1/batch/{name}/jobs") == [
         {
             "kind": "train",
             "recipe": application.batch[0],
-            "rows": {"take": "random", "amount": 2_000, "seed": 42},
+            "rows": {"take": "recent", "amount": 2_000, "seed": 42},
             "parameters": {"depth": 4},
-            "tune_seconds": 60.0,
+            "tune_seconds": 60.0 if tunable else 0.0,
         }
     ]
 

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import streamlit as st
 
-from core.batch import Rows, Take, Train
+from core.batch import HISTORY, Rows, Take, Train
 from core.declaration import Application
+from core.recipes import RECIPES
 from ui import formats
 from ui.client_batch import Hyperparameter, Recipe, Training, Value
 
@@ -27,7 +28,7 @@ def draw(application: Application, known: Training) -> Train:
     recipe = _recipe(application, known.recipes)
     rows = _rows(application, known)
     changed = _parameters(application, recipe)
-    seconds = _tuning(application)
+    seconds = _tuning(application) if RECIPES[recipe.name].tunable else 0.0
     request = Train(
         application=application.name, recipe=recipe.name, rows=rows, parameters=changed, tune_seconds=seconds
     )
@@ -91,14 +92,14 @@ def _rows(application: Application, known: Training) -> Rows:
     take = st.segmented_control(
         "Rows",
         list(TAKES),
-        default=Take.RECENT,
+        default=HISTORY.take,
         required=True,
         format_func=lambda one: TAKES[one],
         key=f"{application.name}:take",
         persist_state="session",
         width="stretch",
     )
-    take = Take(take or Take.RECENT)
+    take = Take(take or HISTORY.take)
     common: dict[str, Any] = {"persist_state": "session"}
     amount = 100.0
     if take == Take.PERCENT:
@@ -108,7 +109,13 @@ def _rows(application: Application, known: Training) -> Rows:
         most = known.most_rows or 10_000_000
         name = f"{application.name}:amount"
         amount = st.number_input(
-            "Number of rows", min(100, most), most, min(10_000, most), 1_000, key=name, **common
+            "Number of rows",
+            min(100, most),
+            most,
+            min(int(HISTORY.amount), most),
+            1_000,
+            key=name,
+            **common,
         )
     seed = int(st.session_state.get(_seed(application), 42))
     return Rows(take=take, amount=amount or 1, seed=seed)
