@@ -33,14 +33,18 @@ from core.validation import (
 )
 from tests.contract.events import sound
 
-NOW = datetime.now(UTC)
+
+def now() -> datetime:
+    """Asked at each check: sound events are of now, and a test may run long after this file was read."""
+    return datetime.now(UTC)
+
 
 each = pytest.mark.parametrize("application", APPLICATIONS.values(), ids=APPLICATIONS.keys())
 
 
 def check(application: Application, event: dict[str, Any], **change: Any) -> Accepted | Rejected:
     body = json.dumps(event | change).encode()
-    return Check(application)(event[application.key].encode(), body, NOW)
+    return Check(application)(event[application.key].encode(), body, now())
 
 
 def path_of(application: Application, wanted: Callable[[Any], bool]) -> str:
@@ -90,7 +94,7 @@ def test_a_sound_event_is_accepted(application: Application) -> None:
     accepted = check(application, event)
     assert isinstance(accepted, Accepted), accepted
     assert accepted.key == event[application.key]
-    again = Check(application)(accepted.key.encode(), accepted.body, NOW)
+    again = Check(application)(accepted.key.encode(), accepted.body, now())
     assert again == accepted, "canonical JSON is its own canonical form"
     assert list(json.loads(accepted.body)) == [field.name for field in application.fields]
 
@@ -119,7 +123,7 @@ def test_bad_messages_are_refused_with_reason_and_field(application: Application
         (put(event, number, -math.inf), Reason.NOT_FINITE, number),
         (put(event, number, limit.high + 1), Reason.OUT_OF_RANGE, number),
         (put(event, closed, "never heard of"), Reason.UNKNOWN_VALUE, closed),
-        (event | {time: (NOW + timedelta(days=1)).isoformat()}, Reason.FUTURE_TIME, time),
+        (event | {time: (now() + timedelta(days=1)).isoformat()}, Reason.FUTURE_TIME, time),
         (event | {time: "yesterday"}, Reason.BAD_TIME, time),
         (event | {time: "2026-03-01T08:00:00"}, Reason.BAD_TIME, time),
         (event | {time: "0001-01-01T00:00:00+14:00"}, Reason.BAD_TIME, time),
@@ -128,7 +132,7 @@ def test_bad_messages_are_refused_with_reason_and_field(application: Application
         ({k: v for k, v in event.items() if k != time}, Reason.MISSING_FIELD, time),
     ]
     for bad, reason, field in cases:
-        refused = Check(application)(event[application.key].encode(), json.dumps(bad).encode(), NOW)
+        refused = Check(application)(event[application.key].encode(), json.dumps(bad).encode(), now())
         assert isinstance(refused, Rejected), (reason, refused)
         assert (refused.reason, refused.field) == (reason, field)
 
@@ -146,7 +150,7 @@ def test_bad_bytes_are_refused(application: Application) -> None:
         (b"null", Reason.WRONG_TYPE),
         (b"[" * 100_000, Reason.WRONG_TYPE),
     ):
-        refused = call(b"key", value, NOW)
+        refused = call(b"key", value, now())
         assert isinstance(refused, Rejected)
         assert refused.reason is reason
 
@@ -155,7 +159,7 @@ def test_bad_bytes_are_refused(application: Application) -> None:
 def test_the_key_is_the_entity(application: Application) -> None:
     body = json.dumps(sound(application)).encode()
     for key, reason in ((None, Reason.MISSING_KEY), (b"", Reason.MISSING_KEY), (b"\xff", Reason.WRONG_KEY)):
-        refused = Check(application)(key, body, NOW)
+        refused = Check(application)(key, body, now())
         assert isinstance(refused, Rejected)
         assert (refused.reason, refused.field) == (reason, application.key)
 
@@ -178,7 +182,7 @@ def test_null_is_for_nullable_fields_only(application: Application) -> None:
 @each
 @given(value=st.binary(max_size=300), key=st.none() | st.binary(max_size=20))
 def test_no_bytes_raise(application: Application, value: bytes, key: bytes | None) -> None:
-    assert isinstance(Check(application)(key, value, NOW), Rejected)
+    assert isinstance(Check(application)(key, value, now()), Rejected)
 
 
 @each
@@ -191,7 +195,7 @@ def test_no_json_raises(application: Application, data: st.DataObject) -> None:
     )
     path = data.draw(st.sampled_from([path for path, _ in leaves(application)]))
     event = put(sound(application), path, data.draw(anything))
-    result = Check(application)(b"someone", json.dumps(event).encode(), NOW)
+    result = Check(application)(b"someone", json.dumps(event).encode(), now())
     assert isinstance(result, Accepted | Rejected)
 
 
@@ -199,14 +203,14 @@ def test_no_json_raises(application: Application, data: st.DataObject) -> None:
 def test_a_program_is_told_what_is_wrong_with_its_event(application: Application) -> None:
     call = Check(application)
     event = sound(application)
-    assert call.encode(event, NOW).key == event[application.key]
+    assert call.encode(event, now()).key == event[application.key]
     with pytest.raises(InvalidEvent, match=application.key):
-        call.encode({k: v for k, v in event.items() if k != application.key}, NOW)
+        call.encode({k: v for k, v in event.items() if k != application.key}, now())
 
 
 @each
 def test_the_source_is_added_at_the_end(application: Application) -> None:
-    body = Check(application).encode(sound(application), NOW).body
+    body = Check(application).encode(sound(application), now()).body
     assert json.loads(with_source(body, 2, 77)) == json.loads(body) | {
         "source_partition": 2,
         "source_offset": 77,
@@ -216,7 +220,7 @@ def test_the_source_is_added_at_the_end(application: Application) -> None:
 @each
 def test_arrow_reads_what_validation_writes(application: Application, tmp_path: Any) -> None:
     call = Check(application)
-    lines = [with_source(call.encode(sound(application, seed), NOW).body, 0, seed) for seed in range(20)]
+    lines = [with_source(call.encode(sound(application, seed), now()).body, 0, seed) for seed in range(20)]
     (tmp_path / "rows.json").write_bytes(b"\n".join(lines))
     schema = schemas.valid_schema(application)
     options = pyarrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
