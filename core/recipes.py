@@ -89,6 +89,13 @@ SEEDED = Parameter(
     help="Decides all that is drawn: equal seeds, equal models",
 )
 
+TARGET = Parameter(
+    name="target",
+    default="auto",
+    choices=("auto", *FORMS),
+    help="What a regressor is taught: the label, or its ratio to the naive answer; auto decides",
+)
+
 CATBOOST = Recipe(
     name="catboost",
     title="CatBoost",
@@ -128,12 +135,7 @@ CATBOOST = Recipe(
             choices=("none", "SqrtBalanced", "Balanced"),
             help="Whether the rare class weighs more; probabilities are then no longer calibrated",
         ),
-        Parameter(
-            name="target",
-            default="auto",
-            choices=("auto", *FORMS),
-            help="What a regressor is taught: the label, or its ratio to the naive answer; auto decides",
-        ),
+        TARGET,
         SEEDED,
     ),
 )
@@ -192,12 +194,7 @@ HIST_GRADIENT_BOOSTING = Recipe(
             choices=("none", "balanced"),
             help="Whether the rare class weighs more; probabilities are then no longer calibrated",
         ),
-        Parameter(
-            name="target",
-            default="auto",
-            choices=("auto", *FORMS),
-            help="What a regressor is taught: the label, or its ratio to the naive answer; auto decides",
-        ),
+        TARGET,
         SEEDED,
     ),
 )
