@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.diagnostics.shapes import Axis, Bars, Cell, Heat, Lines, Mark, Panel, Parallel, Points, Series
@@ -55,6 +56,7 @@ def test_every_kind_of_panel_is_drawn_at_once(name: str, n: int) -> None:
     assert panels.sharp(panel)
 
 
+@example(rows=[(None, sys.float_info.max, None, None)], scale="linear", share=False)
 @given(st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS, NUMBERS), max_size=30), SCALES, st.booleans())
 def test_whatever_the_numbers_the_figure_is_json(
     rows: list[tuple[Cell, Cell, Cell, Cell]], scale: Any, share: bool

@@ -172,6 +172,13 @@ def number(value: float) -> str:
     return f"{value:.4g}"
 
 
+def short(value: float, digits: int) -> float:
+    """The value in so many digits, which is enough for a pixel and fewer bytes; infinity never."""
+    # The largest numbers that there are, rounded up, would be none.
+    found = float(f"{value:.{digits}g}")
+    return found if isfinite(found) else value
+
+
 def _direction(panel: Panel, axis: Axis, which: int, room: int, marked: Iterable[Cell]) -> Direction:
     cells = list(_cells(panel, which))
     factor = 100 if axis.share else 1
@@ -216,13 +223,13 @@ def _number(cell: Any, factor: int) -> float | None:
     if isinstance(cell, bool) or not isinstance(cell, int | float):
         return None
     # 0.007 x 100 is 0.7000000000000001, and an axis would say so.
-    value = float(f"{cell * factor:.12g}") if factor != 1 else cell
+    value = short(cell * factor, 12) if factor != 1 else cell
     return value if isfinite(value) else None
 
 
 def _odd(end: float | None) -> bool:
     """Whether an axis ends on a number that nobody would write beside it."""
-    return end is not None and float(f"{end:.3g}") != end
+    return end is not None and short(end, 3) != end
 
 
 def _text(**more: Any) -> Option:

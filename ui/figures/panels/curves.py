@@ -8,7 +8,7 @@ from typing import Any, Final
 from core.diagnostics.shapes import Cell, Heat, Lines, Panel, Points
 from ui.figures import look
 from ui.figures.look import Option
-from ui.figures.panels.axes import Direction
+from ui.figures.panels.axes import Direction, short
 from ui.figures.panels.marks import plain
 
 DOT: Final = 7
@@ -93,7 +93,7 @@ def _spot(one: Points, n: int, x: Cell, y: Cell) -> Any:
 
 
 def _short(cell: Cell) -> Cell:
-    return float(f"{cell:.5g}") if isinstance(cell, float) else cell
+    return short(cell, 5) if isinstance(cell, float) else cell
 
 
 def _item(

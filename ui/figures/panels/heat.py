@@ -9,7 +9,7 @@ from typing import Any, Final
 from core.diagnostics.shapes import Heat
 from ui.figures import look
 from ui.figures.look import Option
-from ui.figures.panels.axes import Direction, number
+from ui.figures.panels.axes import Direction, number, short
 
 ID: Final = "cells"
 
@@ -78,7 +78,7 @@ def _cell(
     named: tuple[Direction, Direction] | None,
     texts: bool,
 ) -> Any:
-    place = [column, row, float(f"{value:.4g}")]
+    place = [column, row, short(value, 4)]
     if named is None:
         return place
     across, up = named
