@@ -101,7 +101,7 @@ class Drift:
         Labels of a change come mixed with others, and the model adapts: one change is often found in several
         steps, each too small to be told. The change is then told as from that level on.
         """
-        before, after, level = found[2], found[3], self._level[0]
+        before, after, level = found[2], found[3], float(self._level[0])  # numpy's own floats have no bytes
         self._level[0] = level = before if isnan(level) else min(level, before)
         if after < LEAST_GROWTH * level or after <= before:
             return False

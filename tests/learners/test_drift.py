@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from time import process_time
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from core.declaration import (
     leaves,
 )
 from core.features import features
+from core.records import DriftEvent
 from learners import adwin
 from learners.drift import BadDrift, Drift, losses, watchable
 
@@ -253,6 +255,16 @@ def test_bytes_of_others_are_refused() -> None:
             Drift.from_bytes(wrong, CLASSES)
     with pytest.raises(BadDrift, match="has no longer"):
         Drift.from_bytes(data, NUMBERS)
+
+
+def test_a_change_that_came_in_steps_can_be_written_down() -> None:
+    """What is told as from the lowest level comes out of an array; no snapshot takes numbers of that kind."""
+    rng, drift = np.random.default_rng(4), Drift(NUMBERS, [], "a model")
+    levels = np.repeat([0.2, 0.15, 0.16, 0.17, 0.18, 0.25], 4000)
+    found = drift.errors(rng.normal(levels, 0.05), times(len(levels)))
+    assert found
+    assert {type(value) for one in found for value in (one.before, one.after, one.magnitude)} == {float}
+    assert msgspec.json.decode(msgspec.json.encode(found), type=list[DriftEvent]) == found
 
 
 def test_what_tells_the_time_is_not_watched() -> None:
