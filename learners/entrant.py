@@ -161,10 +161,10 @@ class Entrant:
             row = step if step >= 0 else ~step
             try:
                 if step < 0:
-                    model.learn_one(rows[row], self._label(awaiting.truth[row]))
+                    model.learn_one(rows[row](), self._label(awaiting.truth[row]))
                     settled += [(row, one) for one in getattr(model, "settled", ())]
                 elif model.trained:
-                    answers[row] = self._ask(model, rows[row])
+                    answers[row] = self._ask(model, rows[row]())
             except Exception as error:  # noqa: BLE001 - whatever a model raises, the stream goes on
                 where = f"partition {awaiting.partition[row]}, offset {awaiting.offset[row]}"
                 self._failed(where, error)

@@ -148,6 +148,7 @@ class Learner:
         order = self.awaiting.steps(first)
         for entrant in self.entrants.values():
             entrant.follow(self.awaiting, order)
+        self.reader.forget()
         self.asked += len(lessons)
         new = np.arange(first, first + len(lessons))
         told, taught = champion.told(new), ~order[order < 0]

@@ -122,6 +122,8 @@ class Reader:
             if path != application.label and isinstance(leaf, Number | Flag | Category | Entity | EventTime)
         ]
         self._features = [one.name for one in features(application)]
+        self._made: list[Late] = []
+        """Whose rows are there at the moment."""
 
     def lessons(self, partitions: Ints, offsets: Ints, sent: Ints, payloads: Sequence[bytes]) -> Lessons:
         """The lessons in these messages; raises BadEvent when any of them is none."""
@@ -175,6 +177,16 @@ class Reader:
             event.pop(name or "", None)
         return event
 
+    def keep(self, late: Late) -> None:
+        """Notes that a row was made."""
+        self._made.append(late)
+
+    def forget(self) -> None:
+        """Drops the rows that were made: a step is over."""
+        for one in self._made:
+            one.forget()
+        self._made.clear()
+
     def row(self, payload: bytes, windowed: Floats) -> Row:
         """The event in a message as a model sees it that takes one row at a time."""
         x = row(self.application, self.event(payload))
@@ -183,24 +195,52 @@ class Reader:
         return x
 
 
+class Late:
+    """An event that waits for its label, as models see it that take one row at a time.
+
+    Tens of thousands may wait, and a row is a dictionary of two kilobytes: it is made when it is called for,
+    kept for all models of the roster until `Reader.forget`, and made again when its label is known.
+    """
+
+    __slots__ = ("_payload", "_reader", "_row", "_windowed")
+
+    def __init__(self, reader: Reader, payload: bytes, windowed: Floats) -> None:
+        self._reader = reader
+        self._payload = payload
+        self._windowed = windowed.tobytes()
+        self._row: Row | None = None
+
+    def __call__(self) -> Row:
+        """The row."""
+        if self._row is None:
+            self._row = self._reader.row(self._payload, np.frombuffer(self._windowed))
+            self._reader.keep(self)
+        return self._row
+
+    def forget(self) -> None:
+        """Drops the row."""
+        self._row = None
+
+
 class Rows:
-    """Events as models see them that take one row at a time; each is made when it is first asked for."""
+    """Events of a batch as models see them: as columns, or one by one."""
 
     def __init__(self, reader: Reader, lessons: Lessons) -> None:
         self._reader = reader
         self._lessons = lessons
-        self._made: dict[int, Row] = {}
+        self._late: dict[int, Late] = {}
 
     @cached_property
     def columns(self) -> Columns:
         """All of them as columns, their windowed features included; made once for all that read columns."""
         return with_features(self._reader.application, self._lessons)
 
-    def __getitem__(self, n: int) -> Row:
-        made = self._made.get(n)
-        if made is None:
-            made = self._made[n] = self._reader.row(self._lessons.payload[n], self._lessons.windowed[n])
-        return made
+    def __getitem__(self, n: int) -> Late:
+        late = self._late.get(n)
+        if late is None:
+            one = self._lessons
+            late = self._late[n] = Late(self._reader, one.payload[n], one.windowed[n])
+        return late
 
 
 def label_of(application: Application) -> Callable[[float], bool | int | float | None]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from core.applications import APPLICATIONS
 from core.declaration import Application, Classification, Clustering, Number, leaves
 from core.features import features
-from learners.lessons import BadEvent, Lessons, Reader, label_value, with_features
+from learners.lessons import BadEvent, Lessons, Reader, Rows, label_value, with_features
 from models.columns import from_rows, microseconds
 from tests.learners.streams import Lesson, Message, batch, columns, cut, lessons, messages
 
@@ -196,6 +196,20 @@ def test_a_batch_is_bad_when_one_of_it_is(damages: list[bytes | None]) -> None:
 
 def named(stream: list[Lesson]) -> list[str]:
     return [one.event_id for one in stream]
+
+
+@EVERY
+def test_rows_are_made_when_they_are_called_for_and_not_kept(application: Application) -> None:
+    reader, some = Reader(application), batch(application, 5)
+    some.windowed[2] = np.arange(len(features(application)))
+    rows = Rows(reader, some)
+    late = rows[2]
+    made = late()
+    assert made == reader.row(some.payload[2], some.windowed[2])
+    assert rows[2]() is made, "once for all models of a step"
+    reader.forget()
+    assert late() is not made
+    assert late() == made
 
 
 def test_taking_rows_keeps_their_order() -> None:
