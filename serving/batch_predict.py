@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from core.api.predict import PredictAnswer
 from core.declaration import Application, Classification, Clustering
 from core.records import Answer, Segment
 from models import row
-from serving.answers import PredictAnswer
 from serving.batch_models import BatchModels, Held
 from serving.features.reader import Latest
 from serving.meters import Meters

@@ -8,36 +8,43 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from core.api.batch import BatchAnswer, RunsAnswer
+from core.api.diagnostics import DiagnosticsAnswer
+from core.api.errors import ProblemBody
+from core.api.jobs import JobLogAnswer, JobsAnswer
+from core.api.live import ControlAnswer, HistoryAnswer, LiveAnswer, PredictionsAnswer, VersionsAnswer
+from core.api.monitoring import DeadLettersAnswer, ReplayAnswer
+from core.api.predict import FeaturesAnswer, PredictAnswer
+from core.api.scenarios import ScenarioAnswer
+from core.api.sql import QueryAnswer, SchemaAnswer
+from core.api.status import ReadyAnswer, StatusAnswer
 from core.applications import APPLICATIONS
 from core.batch import Diagnose, DriftReport, Evaluate, JobReport, Request, Train
 from core.diagnostics.shapes import Result
 from core.drift import DriftFound
 from core.scenarios import DEFAULT_MINUTES, KINDS
 from core.validation import request_type
-from serving import answers as shapes
-from serving.batch_answers import BatchAnswer, RunsAnswer
-from serving.diagnostic_answers import DiagnosticsAnswer
-from serving.problems import MEDIA_TYPE, ProblemBody
+from serving.problems import MEDIA_TYPE
 
 _REF = "#/components/schemas/{name}"
 
 _ANSWERS = (
-    shapes.StatusAnswer,
-    shapes.ReadyAnswer,
-    shapes.LiveAnswer,
-    shapes.ControlAnswer,
-    shapes.VersionsAnswer,
-    shapes.PredictAnswer,
-    shapes.FeaturesAnswer,
-    shapes.HistoryAnswer,
-    shapes.PredictionsAnswer,
-    shapes.QueryAnswer,
-    shapes.SchemaAnswer,
-    shapes.DeadLettersAnswer,
-    shapes.ReplayAnswer,
-    shapes.ScenarioAnswer,
-    shapes.JobsAnswer,
-    shapes.JobLogAnswer,
+    StatusAnswer,
+    ReadyAnswer,
+    LiveAnswer,
+    ControlAnswer,
+    VersionsAnswer,
+    PredictAnswer,
+    FeaturesAnswer,
+    HistoryAnswer,
+    PredictionsAnswer,
+    QueryAnswer,
+    SchemaAnswer,
+    DeadLettersAnswer,
+    ReplayAnswer,
+    ScenarioAnswer,
+    JobsAnswer,
+    JobLogAnswer,
     JobReport,
     DriftFound,
     BatchAnswer,

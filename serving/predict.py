@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from core.api.errors import FieldError
+from core.api.predict import PredictAnswer
 from core.applications import APPLICATIONS
 from core.declaration import Application, Clustering
 from core.features import as_of
@@ -21,11 +23,10 @@ from core.records import Contribution, LearnerReport, Segment
 from core.validation import AHEAD, Reason, explain, request_type
 from models import OnlineModel, answer, row
 from models.base import Explaining, Row
-from serving.answers import PredictAnswer
 from serving.features.reader import Latest, latest
 from serving.live_models import LiveModel, LiveModels
 from serving.meters import Meters
-from serving.problems import FieldError, Problem, application_named
+from serving.problems import Problem, application_named
 
 if TYPE_CHECKING:
     from redis import Redis

@@ -12,27 +12,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from core.api.errors import FieldError, ProblemBody
 from core.applications import APPLICATIONS, get
 from core.declaration import Application
 
 MEDIA_TYPE = "application/problem+json"
-
-
-class FieldError(msgspec.Struct, frozen=True):
-    """What is wrong with one field; `field` is its dotted path, empty where the whole body is meant."""
-
-    field: str
-    message: str
-
-
-class ProblemBody(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of every answer that is an error."""
-
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str
-    errors: list[FieldError] = []
 
 
 class Problem(Exception):

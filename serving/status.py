@@ -8,20 +8,20 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from core import names
-from core.applications import APPLICATIONS
-from core.control import Control
-from core.records import LearnerReport, state_now
-from core.settings import Settings
-from serving.answers import (
+from core.api.live import LiveAnswer
+from core.api.status import (
     ApplicationStatus,
     FeaturesStatus,
     LearnerStatus,
-    LiveAnswer,
     PartStatus,
     ReadyAnswer,
     ReadyPart,
     StatusAnswer,
 )
+from core.applications import APPLICATIONS
+from core.control import Control
+from core.records import LearnerReport, state_now
+from core.settings import Settings
 from serving.features.report import Report
 from serving.live_models import View
 from serving.readings import Away

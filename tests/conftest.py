@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 # Before any test imports what numba compiles: loops of an older state of the code must not run.
 os.environ.setdefault(compiled.SETTING, str(compiled.cache()))
 
-# A busy machine takes its time: how long one example takes is no property of what is tested. The same code gets the
-# same examples, so that a change is never refused for another's fault; `--hypothesis-profile=explore` looks for new ones.
+# A busy machine takes its time: how long one example takes is no property of what is tested. The same code
+# gets the same examples, so that no change is refused for another's fault; `--hypothesis-profile=explore`
+# looks for new ones.
 settings.register_profile("suite", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None, max_examples=1_000, print_blob=True)
 settings.load_profile("suite")

@@ -17,9 +17,12 @@ from typing import Any, Final, Generic, TypeVar
 
 import streamlit as st
 
+from core.api.client import ApiError, Client
+from core.api.client_batch import BatchClient
+from core.api.live import LiveAnswer, RecentAnswer, ScorePoint, VersionAnswer
+from core.api.sql import TableAnswer
+from core.api.status import StatusAnswer
 from core.settings import settings
-from ui.client import ApiError, Client, Live, Point, Recent, Status, Table, Version
-from ui.client_batch import BatchClient
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -75,32 +78,32 @@ def _memory() -> Memory:
 
 
 @st.cache_data(ttl=FRESH_SECONDS, max_entries=1, show_spinner=False)
-def _status() -> Status:
+def _status() -> StatusAnswer:
     return client().status()
 
 
 @st.cache_data(ttl=FRESH_SECONDS, max_entries=16, show_spinner=False)
-def _live(application: str) -> Live:
+def _live(application: str) -> LiveAnswer:
     return client().live(application)
 
 
 @st.cache_data(ttl=FRESH_SECONDS, max_entries=32, show_spinner=False)
-def _history(application: str, points: int) -> list[Point]:
+def _history(application: str, points: int) -> list[ScorePoint]:
     return client().history(application, points)
 
 
 @st.cache_data(ttl=FRESH_SECONDS, max_entries=32, show_spinner=False)
-def _predictions(application: str, limit: int, judged: bool) -> list[Recent]:
+def _predictions(application: str, limit: int, judged: bool) -> list[RecentAnswer]:
     return client().predictions(application, limit, judged)
 
 
 @st.cache_data(ttl=10, max_entries=16, show_spinner=False)
-def _schema(application: str) -> list[Table]:
+def _schema(application: str) -> list[TableAnswer]:
     return client().schema(application)
 
 
 @st.cache_data(ttl=5, max_entries=16, show_spinner=False)
-def _versions(application: str) -> list[Version]:
+def _versions(application: str) -> list[VersionAnswer]:
     return client().versions(application)
 
 
@@ -110,32 +113,32 @@ def forget() -> None:
     _versions.clear()
 
 
-def status() -> Reading[Status]:
+def status() -> Reading[StatusAnswer]:
     """The state of every application and part."""
     return read(_status)
 
 
-def live(application: str) -> Reading[Live]:
+def live(application: str) -> Reading[LiveAnswer]:
     """The latest report of an application's learner."""
     return read(_live, application)
 
 
-def history(application: str, points: int = HISTORY_POINTS) -> Reading[list[Point]]:
+def history(application: str, points: int = HISTORY_POINTS) -> Reading[list[ScorePoint]]:
     """Score points, oldest first."""
     return read(_history, application, points)
 
 
-def predictions(application: str, limit: int, judged: bool = False) -> Reading[list[Recent]]:
+def predictions(application: str, limit: int, judged: bool = False) -> Reading[list[RecentAnswer]]:
     """The newest answers, newest first; with `judged`, the newest whose label has become known."""
     return read(_predictions, application, limit, judged)
 
 
-def versions(application: str) -> Reading[list[Version]]:
+def versions(application: str) -> Reading[list[VersionAnswer]]:
     """What the learner can go back to, newest first."""
     return read(_versions, application)
 
 
-def schema(application: str) -> Reading[list[Table]]:
+def schema(application: str) -> Reading[list[TableAnswer]]:
     """The tables that an application's queries may name."""
     return read(_schema, application)
 

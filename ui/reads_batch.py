@@ -6,9 +6,10 @@ from typing import Final
 
 import streamlit as st
 
+from core.api.batch import BatchAnswer, RunsAnswer
+from core.api.diagnostics import DiagnosticTab
 from core.batch import JobReport
 from core.diagnostics.shapes import Result
-from ui.client_batch import Group, Runs, Training
 from ui.reads import FRESH_SECONDS, Memory, Reading, client, read
 
 RUNS: Final = 30
@@ -24,17 +25,17 @@ def _jobs(application: str) -> list[JobReport]:
 
 
 @st.cache_data(ttl=5, max_entries=16, show_spinner=False)
-def _training(application: str) -> Training:
+def _training(application: str) -> BatchAnswer:
     return client().training(application)
 
 
 @st.cache_data(ttl=5, max_entries=16, show_spinner=False)
-def _runs(application: str) -> Runs:
+def _runs(application: str) -> RunsAnswer:
     return client().runs(application, RUNS)
 
 
 @st.cache_data(ttl=60, max_entries=16, show_spinner=False)
-def _menu(application: str) -> list[Group]:
+def _menu(application: str) -> list[DiagnosticTab]:
     return client().menu(application)
 
 
@@ -48,17 +49,17 @@ def jobs(application: str) -> Reading[list[JobReport]]:
     return read(_jobs, application)
 
 
-def training(application: str) -> Reading[Training]:
+def training(application: str) -> Reading[BatchAnswer]:
     """Recipes, rows at hand, champion and challenger."""
     return read(_training, application)
 
 
-def runs(application: str) -> Reading[Runs]:
+def runs(application: str) -> Reading[RunsAnswer]:
     """The newest trained models, newest first."""
     return read(_runs, application)
 
 
-def menu(application: str) -> Reading[list[Group]]:
+def menu(application: str) -> Reading[list[DiagnosticTab]]:
     """The diagnostics that apply to an application."""
     return read(_menu, application)
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from core.api.status import Freshness
 from serving.ledger import Book
 
 AGE_BOUNDS = (0.5, 1, 2, 3, 5, 10, 30, 60, 300, 3600, 86_400, 604_800)
@@ -36,14 +37,6 @@ class Histogram(msgspec.Struct, kw_only=True):
         """Counts a value in the bucket whose upper bound it does not exceed."""
         self.counts[bisect_left(bounds, value)] += 1
         self.total += value
-
-
-class Freshness(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds from an event's arrival at the broker until its features could be read, of late."""
-
-    p50: float
-    p95: float
-    samples: int
 
 
 class Report(msgspec.Struct, kw_only=True):

@@ -13,16 +13,18 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, StrictStr
 
+from core.api.batch import BatchAnswer, HeldAnswer, ParameterAnswer, RecipeAnswer, RunsAnswer
+from core.api.errors import FieldError
+from core.api.predict import PredictAnswer
 from core.declaration import Application
 from core.recipes import recipes
 from core.registry import BadRun, ForeignRun, NoModel, NoRun, NotComparable, best, promote, runs
 from core.runs import RunSummary
-from serving.answers import Json, PredictAnswer
-from serving.batch_answers import BatchAnswer, HeldAnswer, ParameterAnswer, RecipeAnswer, RunsAnswer
 from serving.batch_predict import BatchPredictRequest
+from serving.encoded import Json
 from serving.openapi import BATCH_PREDICT_BODY, answers
 from serving.predict import Asked, remembered
-from serving.problems import FieldError, Problem, application_named
+from serving.problems import Problem, application_named
 from serving.readings import Away
 from serving.services import Services, Serving
 from serving.status import run_of

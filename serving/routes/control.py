@@ -12,11 +12,13 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, StrictBool, StrictInt, StrictStr
 
 from core import control
+from core.api.errors import FieldError
+from core.api.live import ControlAnswer, VersionAnswer, VersionsAnswer
 from core.control import Control, Version
 from core.settings import Settings
-from serving.answers import ControlAnswer, Json, VersionAnswer, VersionsAnswer
+from serving.encoded import Json
 from serving.openapi import answers
-from serving.problems import FieldError, Problem, application_named
+from serving.problems import Problem, application_named
 from serving.services import Services, Serving
 from serving.status import live, resetting, run_of
 

@@ -12,15 +12,17 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, StrictFloat, StrictInt, StrictStr
 
 from core import jobs, names
+from core.api.diagnostics import DiagnosticsAnswer
+from core.api.errors import FieldError
 from core.batch import Diagnose, JobReport, JobState
 from core.declaration import Application
 from core.diagnostics import Diagnostic, Tab, diagnostics
 from core.diagnostics.choices import LIVE, BadChoice, Choice, choices, digest
 from core.diagnostics.shapes import Result
-from serving.answers import Json
-from serving.diagnostic_answers import DiagnosticsAnswer, described
+from serving.described import described
+from serving.encoded import Json
 from serving.openapi import answers
-from serving.problems import FieldError, Problem, application_named
+from serving.problems import Problem, application_named
 from serving.services import Services, Serving
 
 router = APIRouter(prefix="/api/v1/batch/{application}/diagnostics", tags=["batch"])

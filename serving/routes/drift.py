@@ -11,7 +11,7 @@ from fastapi.responses import Response
 
 from core import names
 from core.drift import DriftFound
-from serving.answers import Json
+from serving.encoded import Json
 from serving.openapi import answers
 from serving.problems import Problem, application_named
 from serving.services import Serving

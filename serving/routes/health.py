@@ -6,7 +6,8 @@ from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from serving.answers import Json, ReadyAnswer
+from core.api.status import ReadyAnswer
+from serving.encoded import Json
 from serving.openapi import answers
 from serving.services import Serving
 from serving.status import ready

@@ -12,22 +12,17 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from core import names
+from core.api.errors import FieldError
+from core.api.live import HistoryAnswer, LiveAnswer, PredictionsAnswer, RecentAnswer, ScorePoint
+from core.api.predict import FeaturesAnswer, FeatureValue, PredictAnswer
 from core.declaration import Application
 from core.features import features, horizon
 from core.windows import span_name
-from serving.answers import (
-    FeaturesAnswer,
-    FeatureValue,
-    HistoryAnswer,
-    Json,
-    LiveAnswer,
-    PredictAnswer,
-    PredictionsAnswer,
-)
+from serving.encoded import Json
 from serving.features.reader import Latest, latest
 from serving.openapi import PREDICT_BODY, answers
 from serving.predict import remembered
-from serving.problems import FieldError, Problem, application_named
+from serving.problems import Problem, application_named
 from serving.services import Services, Serving
 from serving.status import live
 
@@ -35,6 +30,9 @@ router = APIRouter(prefix="/api/v1/incremental", tags=["incremental"])
 
 HISTORY_POINTS = 4000
 """As many as learners keep."""
+
+_POINT = msgspec.json.Decoder(ScorePoint)
+_RECENT = msgspec.json.Decoder(RecentAnswer)
 
 
 @router.post(
@@ -74,7 +72,7 @@ def read_history(
     key = names.history_key(application_named(application).name)
     found: Any = _asked(services, lambda redis: redis.xrevrange(key, count=HISTORY_POINTS))
     kept = [fields[b"point"] for _, fields in thinned(found, points) if b"point" in fields]
-    return Json(HistoryAnswer([msgspec.json.decode(text) for text in reversed(kept)]))
+    return Json(HistoryAnswer([_POINT.decode(text) for text in reversed(kept)]))
 
 
 @router.get(
@@ -90,14 +88,13 @@ def read_predictions(
     name = application_named(application).name
     if judged:
         known: Any = _asked(services, lambda redis: redis.lrange(names.judged_key(name), 0, limit - 1))
-        return Json(PredictionsAnswer([msgspec.json.decode(text) for text in known]))
+        return Json(PredictionsAnswer([_RECENT.decode(text) for text in known]))
     texts: Any = _asked(services, lambda redis: redis.lrange(names.recent_key(name), 0, limit - 1))
-    found = [msgspec.json.decode(text, type=dict[str, Any]) for text in texts]
-    ids = [str(one.get("event_id")) for one in found]
+    found = [_RECENT.decode(text) for text in texts]
+    ids = [one.event_id for one in found]
     truths: Any = _asked(services, lambda redis: redis.hmget(names.truths_key(name), ids)) if ids else []
-    for one, truth in zip(found, truths, strict=True):
-        one["truth"] = None if truth is None else msgspec.json.decode(truth)
-    return Json(PredictionsAnswer(found))
+    told = zip(found, truths, strict=True)
+    return Json(PredictionsAnswer([one if truth is None else _with(one, truth) for one, truth in told]))
 
 
 @router.get(
@@ -124,6 +121,10 @@ def read_features(application: str, entity: str, services: Serving) -> Response:
             ],
         )
     )
+
+
+def _with(answer: RecentAnswer, truth: bytes) -> RecentAnswer:
+    return msgspec.structs.replace(answer, truth=msgspec.json.decode(truth))
 
 
 def _unheld(application: Application) -> str:

@@ -13,11 +13,13 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from core import batch, jobs, requests
+from core.api.errors import FieldError
+from core.api.jobs import JobLogAnswer, JobsAnswer
 from core.applications import APPLICATIONS
 from core.batch import JobReport
-from serving.answers import JobLogAnswer, JobsAnswer, Json
+from serving.encoded import Json
 from serving.openapi import JOB_BODY, answers
-from serving.problems import FieldError, Problem, application_named
+from serving.problems import Problem, application_named
 from serving.services import Services, Serving
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])

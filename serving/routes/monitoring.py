@@ -11,9 +11,10 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from core.api.monitoring import DeadLettersAnswer, LetterCount, ReplayAnswer
 from core.names import Table
 from core.validation import Reason
-from serving.answers import DeadLettersAnswer, Json, LetterCount, ReplayAnswer
+from serving.encoded import Json
 from serving.letters import Choice, Letters, ReplayState
 from serving.openapi import answers
 from serving.problems import Problem, application_named

@@ -13,9 +13,11 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from core import scenarios
-from serving.answers import Json, ScenarioAnswer, ScenarioKind
+from core.api.errors import FieldError
+from core.api.scenarios import ScenarioAnswer, ScenarioKind
+from serving.encoded import Json
 from serving.openapi import SCENARIO_BODY, answers
-from serving.problems import FieldError, Problem, application_named
+from serving.problems import Problem, application_named
 from serving.services import Services, Serving
 
 router = APIRouter(prefix="/api/v1/scenarios", tags=["scenarios"])

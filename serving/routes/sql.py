@@ -7,7 +7,7 @@ import functools
 import threading
 from http import HTTPStatus
 from time import perf_counter
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import msgspec
 from anyio import CapacityLimiter, to_thread
@@ -15,10 +15,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from core.api.errors import FieldError
+from core.api.sql import ColumnAnswer, QueryAnswer, SchemaAnswer, TableAnswer
 from core.declaration import Application
-from serving.answers import ColumnAnswer, HelpedColumn, Json, QueryAnswer, SchemaAnswer, TableAnswer
+from serving.encoded import Json
 from serving.openapi import answers
-from serving.problems import FieldError, Problem, application_named
+from serving.problems import Problem, application_named
 from serving.services import Services, Serving
 from serving.sql import guard
 from serving.sql.job import TABLE, Failure, Job, Rows, Source, Why
@@ -85,7 +87,7 @@ def read_schema(application: str, services: Serving) -> Response:
             if name == TABLE:
                 raise
             continue  # the events can be asked about without it
-        known = [HelpedColumn(one.name, one.type, one.help) for one in columns(found, table.spec)]
+        known = [ColumnAnswer(one.name, one.type, one.help) for one in columns(found, table.spec)]
         described.append(TableAnswer(name=name, rows=state.rows, version=state.version, columns=known))
     return Json(SchemaAnswer(described))
 
@@ -133,7 +135,7 @@ def _source(application: Application, table: LakeTable) -> Source:
 def _answer(rows: Rows, state: TableState) -> QueryAnswer:
     return QueryAnswer(
         columns=[ColumnAnswer(name, kind) for name, kind in zip(rows.names, rows.types, strict=True)],
-        rows=msgspec.Raw(rows.rows),
+        rows=cast(Any, msgspec.Raw(rows.rows)),  # the worker has made them JSON already
         row_count=rows.row_count,
         truncated=rows.truncated,
         elapsed_ms=rows.elapsed_ms,

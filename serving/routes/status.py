@@ -5,7 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from serving.answers import Json, StatusAnswer
+from core.api.status import StatusAnswer
+from serving.encoded import Json
 from serving.openapi import answers
 from serving.services import Serving
 from serving.status import status

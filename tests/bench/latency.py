@@ -112,8 +112,8 @@ def measure(rates: list[float], seconds: float, state: str, say: Say) -> dict[st
     finally:
         stack.local("down")
         shutil.rmtree(folder, ignore_errors=True)
-    first, *_, last = (one["prediction_ms"]["p95"] for one in figures.values())
-    return {"state": state} | figures | {"ratio": round(last / first, 2)}
+    late = [one["prediction_ms"]["p95"] for one in figures.values()]
+    return {"state": state} | figures | {"ratio": round(late[-1] / late[0], 2)}
 
 
 def _at(stack: Stack, rate: float, seconds: float) -> dict[str, Any]:

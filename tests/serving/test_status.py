@@ -4,11 +4,13 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from redis import Redis
 
+from core.api.live import RecentAnswer, ScorePoint
 from core.applications import APPLICATIONS
 from core.declaration import Clustering
 from core.names import history_key, judged_key, recent_key, truths_key, upkeep_key
@@ -94,10 +96,20 @@ def test_live_scores(api: Api, redis: Redis) -> None:
     assert body["heartbeat"]
 
 
+def recent(event_id: str, **more: Any) -> bytes:
+    told = RecentAnswer(
+        event_id=event_id, entity="u", event_time=datetime.now(UTC), value=True, event={"amount": 1}, **more
+    )
+    return msgspec.json.encode(told)
+
+
 def test_history_is_oldest_first_and_thinned(api: Api, redis: Redis) -> None:
     api.services.live.poll(redis)
     for number in range(100):
-        redis.xadd(history_key(NAME), {"point": msgspec.json.encode({"asked": number})})
+        redis.xadd(
+            history_key(NAME),
+            {"point": msgspec.json.encode(ScorePoint(time=datetime.now(UTC), asked=number))},
+        )
     points = api.get(f"/api/v1/incremental/{NAME}/history", params={"points": 10}).json()["points"]
     assert [point["asked"] for point in points] == sorted({point["asked"] for point in points})
     assert len(points) == 10
@@ -107,7 +119,7 @@ def test_history_is_oldest_first_and_thinned(api: Api, redis: Redis) -> None:
 def test_predictions_come_with_the_truth_where_it_is_known(api: Api, redis: Redis) -> None:
     api.services.live.poll(redis)
     for number in range(3):
-        redis.lpush(recent_key(NAME), msgspec.json.encode({"event_id": f"e{number}", "event": {"amount": 1}}))
+        redis.lpush(recent_key(NAME), recent(f"e{number}"))
     redis.hset(truths_key(NAME), "e1", b"true")
     found = api.get(f"/api/v1/incremental/{NAME}/predictions", params={"limit": 2}).json()["predictions"]
     assert [(one["event_id"], one["truth"]) for one in found] == [("e2", None), ("e1", True)]
@@ -119,7 +131,7 @@ def test_answers_whose_label_became_known(api: Api, redis: Redis) -> None:
     path = f"/api/v1/incremental/{NAME}/predictions"
     assert api.get(path, params={"judged": True}).json() == {"predictions": []}
     for number in range(3):
-        redis.lpush(judged_key(NAME), msgspec.json.encode({"event_id": f"e{number}", "truth": number == 1}))
+        redis.lpush(judged_key(NAME), recent(f"e{number}", truth=number == 1))
     found = api.get(path, params={"judged": True, "limit": 2}).json()["predictions"]
     assert [(one["event_id"], one["truth"]) for one in found] == [("e2", False), ("e1", True)]
 

@@ -63,7 +63,7 @@ class FakeBatch:
                 runs = [] if empty else self.runs(APPLICATIONS[name])
                 return 200, {"runs": runs, "best": best(APPLICATIONS[name].task, runs)}
             case "GET", ["batch", name, "diagnostics"]:
-                return 200, {"tabs": fake_menu.menu(APPLICATIONS[name])}
+                return 200, {"application": name, "tabs": fake_menu.menu(APPLICATIONS[name])}
             case "POST", ["batch", name, "jobs"]:
                 return 202, self.report(self.start(name, body))
             case "PUT", ["batch", name, "champion"]:
@@ -76,7 +76,7 @@ class FakeBatch:
         match method, parts:
             case "GET", []:
                 mine = [one for one in self.jobs.values() if one["application"] == asks["application"]]
-                return 200, {"jobs": [self.report(one) for one in reversed(mine)]}
+                return 200, {"jobs": [self.report(one) for one in reversed(mine)], "slots": 1}
             case "GET", [job]:
                 return 200, self.report(self.jobs[job])
             case "GET", [job, "log"]:
@@ -89,11 +89,13 @@ class FakeBatch:
     def training(self, application: Application, empty: bool) -> dict[str, Any]:
         runs = [] if empty else self.runs(application)
         return {
+            "application": application.name,
             "recipes": [recipe(name) for name in application.batch],
             "rows": 1_240 if empty else 38_402,
             "champion": next((one for one in runs if "champion" in one.aliases), None),
             "challenger": next((one for one in runs if "challenger" in one.aliases), None),
             "most_rows": 1_000_000,
+            "answering": {"refused": "", "away": ""},
         }
 
     def runs(self, application: Application) -> list[RunSummary]:
@@ -206,7 +208,14 @@ def result(request: dict[str, Any]) -> Result:
 def recipe(name: str) -> dict[str, Any]:
     numbers = {"iterations": (1_000, 50, 5_000), "learning_rate": (0.05, 0.005, 0.5), "depth": (6, 2, 10)}
     parameters: list[dict[str, Any]] = [
-        {"name": one, "default": default, "low": low, "high": high, "help": f"The {one} of {name}."}
+        {
+            "name": one,
+            "default": default,
+            "low": low,
+            "high": high,
+            "choices": [],
+            "help": f"The {one} of {name}.",
+        }
         for one, (default, low, high) in numbers.items()
     ]
     kinds = ["none", "Balanced"]

@@ -99,5 +99,6 @@ def _told(one: Diagnostic, application: Application) -> dict[str, Any]:
         "cost": one.cost.value,
         "live": one.tab == Tab.LIVE,
         "parameters": msgspec.to_builtins(one.parameters),
+        "covers": [],
         "link": one.link,
     }

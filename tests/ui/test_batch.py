@@ -10,18 +10,17 @@ import pytest
 from msgspec.structs import replace
 from streamlit.testing.v1 import AppTest
 
+from core.api.batch import BatchAnswer, HeldAnswer, RecipeAnswer
 from core.applications import APPLICATIONS
 from core.batch import JobLine, JobReport, JobState, Rows, Stage, Take, Train
 from core.declaration import Application
 from core.metrics import batch_metrics
 from core.recipes import RECIPES
-from serving.batch_answers import BatchAnswer, HeldAnswer
 from serving.routes.batch import _recipes
 from tests.ui.conftest import Open
 from tests.ui.fake_api import FakeApi
 from tests.ui.fake_batch import fitted, run, run_id, searched
 from ui import reads_batch
-from ui.client_batch import Recipe, Training
 from ui.parts import jobs, run_scores, runs, train_form
 
 EVERY = pytest.mark.parametrize("application", APPLICATIONS.values(), ids=APPLICATIONS)
@@ -221,7 +220,7 @@ def test_better_is_better_whichever_way_the_score_goes() -> None:
 def test_words_tell_how_many_rows_it_comes_to(rows: Rows, available: int | None, number: int | None) -> None:
     assert train_form.taken(rows, available, 30_000 if rows.take == Take.ALL else None) == number
     request = Train(application=APP.name, recipe="r", rows=rows)
-    said = train_form.words(request, Recipe(name="r"), available)
+    said = train_form.words(request, RecipeAnswer(name="r", title="R", parameters=[]), available)
     assert said.startswith("Takes ")
     assert "better hyperparameters" not in said
 
@@ -237,18 +236,17 @@ def test_the_api_s_own_recipes_are_understood(application: Application) -> None:
         challenger=None,
         answering=HeldAnswer(run_id=None, version=None, refused="", away=""),
     )
-    known = msgspec.json.decode(msgspec.json.encode(told), type=Training)
+    known = msgspec.json.decode(msgspec.json.encode(told), type=BatchAnswer)
     assert [one.name for one in known.recipes] == list(application.batch)
     assert known.champion == told.champion
 
-    def script(name, recipes) -> None:  # type: ignore[no-untyped-def]
+    def script(name, known) -> None:  # type: ignore[no-untyped-def]
         from core.applications import APPLICATIONS
-        from ui.client_batch import Training
         from ui.parts import train_form
 
-        train_form.draw(APPLICATIONS[name], Training(recipes=recipes, rows=5, most_rows=10))
+        train_form.draw(APPLICATIONS[name], known)
 
-    test = AppTest.from_function(script, args=(application.name, known.recipes)).run()
+    test = AppTest.from_function(script, args=(application.name, known)).run()
     assert not test.exception
     asked = {one.name for one in known.recipes[0].parameters}
     keys = {str(one.key) for kind in (test.number_input, test.selectbox, test.text_input) for one in kind}

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import httpx
 import pytest
 
+from core.api.client import ApiAway, ApiProblem, Client
 from tests.ui.fake_api import serving
-from ui.client import ApiAway, ApiProblem, Client
 
 Handler = Callable[[httpx.Request], httpx.Response]
 STATUS = {"applications": {"a": {"produced": 3, "valid": None}}, "parts": {}, "time": "2026-01-02T03:04:05Z"}
@@ -22,7 +22,7 @@ def test_a_typed_answer_keeps_what_is_unknown_unknown() -> None:
     status = client(lambda _: httpx.Response(200, json=STATUS)).status()
     assert status.applications["a"].produced == 3
     assert status.applications["a"].valid is None
-    assert status.applications["a"].learner is None
+    assert status.applications["a"].learner.state is None
     assert status.time is not None
 
 
@@ -78,7 +78,7 @@ def test_after_a_failure_the_next_calls_fail_at_once(monkeypatch: pytest.MonkeyP
         raise httpx.ReadTimeout("slow")
 
     now = [100.0]
-    monkeypatch.setattr("ui.client.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("core.api.client.time.monotonic", lambda: now[0])
     asking = client(gone)
     for _ in range(3):
         with pytest.raises(ApiAway):

@@ -8,17 +8,17 @@ import msgspec
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.api.diagnostics import DiagnosticsAnswer
 from core.applications import APPLICATIONS
 from core.declaration import Application
 from core.diagnostics import Tab, diagnostics
 from core.diagnostics.shapes import Axis, Fact, Panel, Sample
-from serving.diagnostic_answers import described
+from serving.described import described
 from tests.ui import fake_menu
 from tests.ui.conftest import Open
 from tests.ui.fake_api import FakeApi
 from tests.ui.fake_batch import result, run_id
 from ui import reads_batch
-from ui.client_batch import Menu
 from ui.parts import found
 
 EVERY = pytest.mark.parametrize("application", APPLICATIONS.values(), ids=APPLICATIONS)
@@ -197,7 +197,7 @@ def _named(name: str) -> None:
 @EVERY
 def test_the_api_s_own_menu_is_understood(application: Application) -> None:
     told = msgspec.json.encode(described(application))
-    tabs = msgspec.json.decode(told, type=Menu).tabs
+    tabs = msgspec.json.decode(told, type=DiagnosticsAnswer).tabs
     ids = [one.id for group in tabs for one in group.diagnostics]
     assert ids == [one.id for tab in Tab for one in diagnostics(application) if one.tab == tab]
     assert all(one.live == (group.tab == Tab.LIVE) for group in tabs for one in group.diagnostics)

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.api.live import ScorePoint
+from core.api.status import ApplicationStatus, LearnerStatus
 from core.applications import APPLICATIONS
 from core.applications.area import HOUSTON
 from core.declaration import Box
 from core.metrics import Metric, metrics
 from core.records import Segment
-from ui.client import Flow, Learner, Point
 from ui.figures import calibration, flow, gauge, look, matrix, places, residuals, roads, scores, segments
 
 SHARES = st.floats(0, 1)
@@ -25,10 +26,10 @@ SCORES = st.none() | st.floats(-1e6, 1e6)
 ALL_METRICS = [metric for app in APPLICATIONS.values() for metric in metrics(app.task)]
 
 
-def points(values: list[tuple[float | None, float | None]], metric: Metric) -> list[Point]:
+def points(values: list[tuple[float | None, float | None]], metric: Metric) -> list[ScorePoint]:
     start = datetime(2026, 1, 1, tzinfo=UTC)
     return [
-        Point(
+        ScorePoint(
             time=start + timedelta(seconds=n),
             taught=n * 500,
             scores={metric.id: model},
@@ -170,14 +171,14 @@ def test_the_map_asks_nothing_of_a_network() -> None:
 
 @given(
     st.builds(
-        Flow,
+        ApplicationStatus,
         **dict.fromkeys(
             ("produced", "valid", "rejected", "delta_rows", "asked", "taught", "pending", "lag"),
             st.none() | COUNTS,
         ),
     )
 )
-def test_the_pipeline_never_shows_a_number_that_nobody_knows(came: Flow) -> None:
+def test_the_pipeline_never_shows_a_number_that_nobody_knows(came: ApplicationStatus) -> None:
     option = flow.pipeline(came)
     said = [node["label"]["formatter"] for node in option["series"][0]["data"]]
     numbers = (came.produced, came.valid, came.delta_rows, came.asked, came.taught)
@@ -187,9 +188,9 @@ def test_the_pipeline_never_shows_a_number_that_nobody_knows(came: Flow) -> None
 
 
 def test_only_trouble_is_coloured() -> None:
-    calm = Flow(produced=100, valid=99, rejected=1, learner=Learner(state="live"))
-    lost = Flow(produced=100, valid=99, rejected=1, learner=Learner(state="lost"))
-    refused = Flow(produced=100, valid=50, rejected=50)
+    calm = ApplicationStatus(produced=100, valid=99, rejected=1, learner=LearnerStatus(state="live"))
+    lost = ApplicationStatus(produced=100, valid=99, rejected=1, learner=LearnerStatus(state="lost"))
+    refused = ApplicationStatus(produced=100, valid=50, rejected=50)
     widths = [
         [node["itemStyle"]["borderWidth"] > 0 for node in flow.pipeline(came)["series"][0]["data"]]
         for came in (calm, lost, refused)

@@ -12,13 +12,16 @@ import pandas as pd
 import pytest
 
 from core import forms
+from core.api.errors import FieldError
+from core.api.live import LiveAnswer, RecentAnswer
+from core.api.sql import ColumnAnswer, QueryAnswer
+from core.api.status import ApplicationStatus, LearnerStatus, PartStatus, StatusAnswer
 from core.applications import APPLICATIONS
 from core.declaration import Application, Number, Regression
 from core.metrics import metrics
 from core.records import LearnerState
 from tests.ui import fake_data
 from ui import formats
-from ui.client import Column, FieldError, Flow, Learner, Live, Part, Recent, Result, Status
 from ui.parts import answers, form, guide, kpis, results, verdict
 from ui.parts.chips import chip
 from ui.parts.health import health
@@ -30,16 +33,16 @@ EVERY = pytest.mark.parametrize("application", APPLICATIONS.values(), ids=APPLIC
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 
 
-def status(**learner: str) -> Status:
-    flow = Flow(
+def status(**learner: str) -> StatusAnswer:
+    flow = ApplicationStatus(
         produced=10,
         valid=9,
         rejected=0,
         rate=12.4,
         last_event_time=NOW - timedelta(seconds=2),
-        learner=Learner(**({"state": "live"} | learner)),  # type: ignore[arg-type]
+        learner=LearnerStatus(**({"state": "live"} | learner)),  # type: ignore[arg-type]
     )
-    return Status(applications=dict.fromkeys(APPLICATIONS, flow), time=NOW)
+    return StatusAnswer(applications=dict.fromkeys(APPLICATIONS, flow), time=NOW)
 
 
 def test_health_in_one_line() -> None:
@@ -52,7 +55,7 @@ def test_health_in_one_line() -> None:
 
 def test_health_names_a_learner_that_failed_and_a_part_that_is_down() -> None:
     known = status(state="failed", error="the log is gone")
-    known = msgspec.structs.replace(known, parts={"broker": Part(state="exited", error="no space")})
+    known = msgspec.structs.replace(known, parts={"broker": PartStatus(state="exited", error="no space")})
     judged = health(known, APPLICATIONS)
     assert judged.line.startswith(f"0 of {len(APPLICATIONS)} applications learning")
     assert any("the log is gone" in said for said in judged.troubles)
@@ -62,23 +65,27 @@ def test_health_names_a_learner_that_failed_and_a_part_that_is_down() -> None:
 
 
 def test_health_counts_what_is_missing_as_not_learning() -> None:
-    assert health(Status(applications={}), APPLICATIONS).line.startswith(
+    assert health(StatusAnswer(applications={}, time=NOW), APPLICATIONS).line.startswith(
         "0 of 3 applications learning, \N{EN DASH}"
     )
 
 
 def test_many_rejected_events_are_a_trouble_with_their_reason() -> None:
-    flow = Flow(valid=80, rejected=20, rejected_by_reason={"bad_time": 19, "empty": 1})
-    judged = health(Status(applications={next(iter(APPLICATIONS)): flow}), APPLICATIONS)
+    flow = ApplicationStatus(valid=80, rejected=20, rejected_by_reason={"bad_time": 19, "empty": 1})
+    judged = health(StatusAnswer(applications={next(iter(APPLICATIONS)): flow}, time=NOW), APPLICATIONS)
     assert "20.0 % of the events are rejected, most for 'bad_time'." in judged.troubles[0]
 
 
 def test_the_guide_ends_when_every_model_learns() -> None:
-    through = Flow(produced=1, valid=1, delta_rows=1, asked=1, taught=1, learner=Learner(state="live"))
+    through = ApplicationStatus(
+        produced=1, valid=1, delta_rows=1, asked=1, taught=1, learner=LearnerStatus(state="live")
+    )
     assert not guide.arriving([through])
-    assert guide.arriving([through, Flow(produced=3)])
-    assert not guide.arriving([through, Flow(learner=Learner(state="failed"))]), "trouble is not a beginning"
-    assert [step.complete for step in guide.steps([Flow(produced=3)])] == [True] + [False] * 5
+    assert guide.arriving([through, ApplicationStatus(produced=3)])
+    assert not guide.arriving([through, ApplicationStatus(learner=LearnerStatus(state="failed"))]), (
+        "trouble is not a beginning"
+    )
+    assert [step.complete for step in guide.steps([ApplicationStatus(produced=3)])] == [True] + [False] * 5
 
 
 @pytest.mark.parametrize("state", [*LearnerState, None, "brand new"])
@@ -88,7 +95,7 @@ def test_every_state_has_a_chip(state: str | None) -> None:
 
 @EVERY
 def test_four_numbers_lead_a_live_screen(application: Application) -> None:
-    row = kpis.four(application, Live(application=application.name), [])
+    row = kpis.four(application, LiveAnswer(application=application.name), [])
     assert len(row) == 4
     assert row[1].label == metrics(application.task)[0].title
     assert all(kpi.value == "\N{EN DASH}" for kpi in row)
@@ -97,17 +104,19 @@ def test_four_numbers_lead_a_live_screen(application: Application) -> None:
 def test_a_score_worse_than_the_naive_one_is_red() -> None:
     application = next(app for app in APPLICATIONS.values() if isinstance(app.task, Regression))
     leading = metrics(application.task)[0]
-    live = Live(application=application.name, scores={leading.id: 600.0}, naive={leading.id: 548.0})
+    live = LiveAnswer(application=application.name, scores={leading.id: 600.0}, naive={leading.id: 548.0})
     assert leading.better == "lower"
     assert kpis.score(leading, live, []).tone == "red"
     better = msgspec.structs.replace(live, scores={leading.id: 300.0})
     assert kpis.score(leading, better, []).tone == "blue"
-    assert kpis.score(leading, Live(application="x"), []).tone == "blue"
+    assert kpis.score(leading, LiveAnswer(application="x"), []).tone == "blue"
 
 
 @EVERY
 def test_answers_become_rows_and_their_truth_fills_in(application: Application) -> None:
-    told = msgspec.convert(fake_data.predictions(application, 12, judged=False), list[Recent], strict=False)
+    told = msgspec.convert(
+        fake_data.predictions(application, 12, judged=False), list[RecentAnswer], strict=False
+    )
     table = answers.frame(application, told)
     assert len(table) == 12
     if application.label is not None:
@@ -134,9 +143,13 @@ def test_messages_without_a_field_in_the_form_are_kept() -> None:
     assert form.complain([error], {}) == [error]
 
 
-def result(kind: str, values: list[object]) -> Result:
-    return Result(
-        columns=[Column(name="x", type=kind)], rows=[[value] for value in values], row_count=len(values)
+def result(kind: str, values: list[object]) -> QueryAnswer:
+    return answered([ColumnAnswer(name="x", type=kind)], [[value] for value in values])
+
+
+def answered(columns: list[ColumnAnswer], rows: list[list[object]]) -> QueryAnswer:
+    return QueryAnswer(
+        columns=columns, rows=rows, row_count=len(rows), elapsed_ms=1.0, table_version=1, table_rows=len(rows)
     )
 
 
@@ -169,7 +182,7 @@ def test_moments_of_results_are_in_utc() -> None:
 
 
 def test_two_columns_of_one_name_both_stay() -> None:
-    twice = Result(columns=[Column(name="n", type="BIGINT")] * 2, rows=[[1, 2]], row_count=1)
+    twice = answered([ColumnAnswer(name="n", type="BIGINT")] * 2, [[1, 2]])
     assert list(results.frame(twice).columns) == ["n", "n_2"]
 
 
@@ -187,8 +200,8 @@ def test_badges_tell_rows_time_and_cut() -> None:
 
 
 def test_parts_in_trouble_come_first() -> None:
-    parts = {"a": Part(state="running", pid=1), "z": Part(state="fatal", error="port taken")}
-    table = parts_frame(Status(applications={}, parts=parts, time=NOW))
+    parts = {"a": PartStatus(state="running", pid=1), "z": PartStatus(state="fatal", error="port taken")}
+    table = parts_frame(StatusAnswer(applications={}, parts=parts, time=NOW))
     assert list(table["Part"]) == ["z", "a"]
     assert table["PID"].isna()[0]
 

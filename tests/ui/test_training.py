@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.api.live import LiveAnswer, VersionAnswer
 from core.applications import APPLICATIONS
 from core.declaration import Application
 from tests.ui.conftest import Open
 from tests.ui.fake_api import FakeApi
 from ui import reads
-from ui.client import Live, Version
 from ui.parts import training
 
 EVERY = pytest.mark.parametrize("application", APPLICATIONS.values(), ids=APPLICATIONS)
@@ -101,13 +101,22 @@ def test_without_versions_it_says_so(opened: Open, api: FakeApi) -> None:
     ],
 )
 def test_words_say_no_more_than_is_known(state: str, asked: bool, resetting: int | None, word: str) -> None:
-    said = training.said(Live(application="a", state=state, training=asked, resetting=resetting))
+    said = training.said(LiveAnswer(application="a", state=state, training=asked, resetting=resetting))
     assert (word in said) if word else said == ""
 
 
 def test_a_version_reads_in_one_line() -> None:
     now = datetime(2026, 11, 21, 12, tzinfo=UTC)
-    one = Version(version=1180, created=now - timedelta(minutes=4), taught=24_120, scores={})
+    one = VersionAnswer(
+        version=1180,
+        created=now - timedelta(minutes=4),
+        model="m",
+        asked=24_130,
+        taught=24_120,
+        scores={},
+        bytes=1,
+        places=[],
+    )
     said = training.label(APP, one, now)
     assert said.startswith("1,180: 4 min old, 24.1k labels, ")
     assert said.endswith("\N{EN DASH}")

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from core.api.status import ApplicationStatus
 from ui import formats
-from ui.client import Flow
 from ui.figures import look
 from ui.figures.look import Option
 
@@ -33,7 +33,7 @@ class _Box:
     trouble: bool = False
 
 
-def pipeline(flow: Flow) -> Option:
+def pipeline(flow: ApplicationStatus) -> Option:
     """The stations with their counts; a station in trouble is the only coloured thing."""
     stations = _stations(flow)
     produced, valid, stored, asked, taught = stations
@@ -63,7 +63,7 @@ def pipeline(flow: Flow) -> Option:
     )
 
 
-def rejected_share(flow: Flow) -> float | None:
+def rejected_share(flow: ApplicationStatus) -> float | None:
     """Share of the looked-at events that were refused."""
     if flow.valid is None or flow.rejected is None or not flow.valid + flow.rejected:
         return None
@@ -74,7 +74,7 @@ TOO_MANY_REJECTED: Final = 0.05
 """Share of refused events above which something is wrong with a producer."""
 
 
-def _stations(flow: Flow) -> tuple[_Box, _Box, _Box, _Box, _Box]:
+def _stations(flow: ApplicationStatus) -> tuple[_Box, _Box, _Box, _Box, _Box]:
     refused = rejected_share(flow)
     failed = flow.learner is not None and flow.learner.state in ("failed", "lost")
     return (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
+from core.api.live import ScorePoint
 from core.metrics import Metric
 from ui import formats
-from ui.client import Point
 from ui.figures import look
 from ui.figures.look import Option
 
@@ -20,7 +20,7 @@ _INNER: Final = {"fontSize": look.SMALL, "color": look.MUTED, "showMinLabel": Fa
 """Round numbers only: the first and the last point's own would crowd them."""
 
 
-def over_time(points: Sequence[Point], metric: Metric, axis: Axis = "taught") -> Option:
+def over_time(points: Sequence[ScorePoint], metric: Metric, axis: Axis = "taught") -> Option:
     """Model and naive answer as two lines, each named at its end; gaps where a score is unknown."""
     model = [[_place(point, axis), point.scores.get(metric.id)] for point in points]
     naive = [[_place(point, axis), point.naive.get(metric.id)] for point in points]
@@ -37,7 +37,7 @@ def over_time(points: Sequence[Point], metric: Metric, axis: Axis = "taught") ->
     )
 
 
-def spark(points: Sequence[Point], metric: Metric) -> Option:
+def spark(points: Sequence[ScorePoint], metric: Metric) -> Option:
     """The shape of a score on a card: no axes, the naive answer dotted."""
     model = [[n, point.scores.get(metric.id)] for n, point in enumerate(points)]
     naive = [[n, point.naive.get(metric.id)] for n, point in enumerate(points)]
@@ -66,12 +66,12 @@ def spark(points: Sequence[Point], metric: Metric) -> Option:
     )
 
 
-def values(points: Sequence[Point], metric_id: str) -> list[float]:
+def values(points: Sequence[ScorePoint], metric_id: str) -> list[float]:
     """The known values of a score, for a small trend line."""
     return [value for point in points if (value := point.scores.get(metric_id)) is not None]
 
 
-def _place(point: Point, axis: Axis) -> int | str | None:
+def _place(point: ScorePoint, axis: Axis) -> int | str | None:
     return point.taught if axis == "taught" else point.time.isoformat()
 
 

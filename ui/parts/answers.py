@@ -9,9 +9,9 @@ from typing import Any, Final
 import pandas as pd
 import streamlit as st
 
+from core.api.live import RecentAnswer
 from core.declaration import Application, Classification, Number, Regression, leaves
 from ui import formats
-from ui.client import Recent
 from ui.figures.residuals import SECONDS
 
 ROWS: Final = 50
@@ -20,12 +20,12 @@ NEWEST: Final = "Just given"
 JUDGED: Final = "Label known"
 
 
-def frame(application: Application, answers: Sequence[Recent]) -> pd.DataFrame:
+def frame(application: Application, answers: Sequence[RecentAnswer]) -> pd.DataFrame:
     """One row per answer: when, about whom, a few fields, the answer, the truth."""
     return pd.DataFrame([_row(application, answer) for answer in answers])
 
 
-def pairs(answers: Sequence[Recent]) -> list[tuple[float, float]]:
+def pairs(answers: Sequence[RecentAnswer]) -> list[tuple[float, float]]:
     """Truth and answer of the events whose truth is known."""
     return [(float(answer.truth), float(answer.value)) for answer in answers if answer.truth is not None]
 
@@ -49,7 +49,7 @@ def choose(application: Application) -> bool:
     return picked == JUDGED
 
 
-def draw(application: Application, answers: Sequence[Recent]) -> None:
+def draw(application: Application, answers: Sequence[RecentAnswer]) -> None:
     """The table, or a line that says why there is none."""
     if not answers:
         st.caption(":material/hourglass_empty: No answers yet")
@@ -67,7 +67,7 @@ def draw(application: Application, answers: Sequence[Recent]) -> None:
     st.caption(f"{len(answers)} newest answers, truth known for {known}. {_delay(application)}")
 
 
-def _row(application: Application, answer: Recent) -> dict[str, Any]:
+def _row(application: Application, answer: RecentAnswer) -> dict[str, Any]:
     row: dict[str, Any] = {
         "Time (UTC)": answer.event_time.astimezone(UTC).replace(tzinfo=None),
         formats.words(application.key): answer.entity,

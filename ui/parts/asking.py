@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
+from core.api.client import ApiError
+from core.api.client_batch import Value
 from core.batch import JobReport, JobState
 from core.diagnostics.shapes import Result
 from ui import reads_batch
-from ui.client import ApiError
-from ui.client_batch import Value
 from ui.reads import client
 
 OPEN = (JobState.QUEUED, JobState.RUNNING)

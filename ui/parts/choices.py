@@ -6,13 +6,13 @@ from typing import Any
 
 import streamlit as st
 
+from core.api.client_batch import Value
+from core.api.diagnostics import DiagnosticAnswer, ParameterChoice
 from core.declaration import Application, Category, Flag, Number, leaves
-from core.diagnostics import Parameter
 from ui import formats
-from ui.client_batch import Asked, Value
 
 
-def draw(application: Application, asked: Asked) -> dict[str, Value]:
+def draw(application: Application, asked: DiagnosticAnswer) -> dict[str, Value]:
     """One widget per parameter; returns the values by name."""
     if not asked.parameters:
         return {}
@@ -31,7 +31,7 @@ def inputs(application: Application, numbers: bool) -> list[str]:
     return [path for path in fields if path != application.label]
 
 
-def _widget(application: Application, one: Parameter, key: str) -> Value:
+def _widget(application: Application, one: ParameterChoice, key: str) -> Value:
     common: dict[str, Any] = {"key": key, "help": one.help or None, "persist_state": "session"}
     match one.kind:
         case "integer":
@@ -47,7 +47,7 @@ def _widget(application: Application, one: Parameter, key: str) -> Value:
             return str(st.selectbox(one.title, options, format_func=_named, **common))
 
 
-def _number(one: Parameter, kind: type[int] | type[float], common: dict[str, Any]) -> float:
+def _number(one: ParameterChoice, kind: type[int] | type[float], common: dict[str, Any]) -> float:
     low = None if one.low is None else kind(one.low)
     high = None if one.high is None else kind(one.high)
     step = 1 if kind is int else 0.05

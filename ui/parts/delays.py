@@ -6,18 +6,18 @@ from typing import Any
 
 import streamlit as st
 
+from core.api.live import LiveAnswer
 from core.declaration import Application, Classification
 from core.metrics import Metric, metrics
 from core.records import ClassScores, DelayScores, Standing
 from ui import formats
-from ui.client import Live
 from ui.parts import trouble
 
 LEADING = 3
 """Scores of a bucket that the table shows."""
 
 
-def draw(application: Application, live: Live) -> None:
+def draw(application: Application, live: LiveAnswer) -> None:
     """The champion's tables; nothing to say of a task without labels."""
     champion = next((one for one in live.models or [] if one.champion), None)
     if champion is None or not champion.by_delay:

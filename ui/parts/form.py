@@ -15,6 +15,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core import forms
+from core.api.errors import FieldError
 from core.declaration import (
     Application,
     Category,
@@ -28,7 +29,6 @@ from core.declaration import (
     Text,
 )
 from ui import formats
-from ui.client import FieldError
 
 Cells = dict[str, DeltaGenerator]
 """Dotted path -> where the field stands, so that a message can be put under it."""

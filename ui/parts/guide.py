@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from core.api.status import ApplicationStatus
 from core.records import LearnerState
 from ui import formats
-from ui.client import Flow
 from ui.parts.health import state
 
 
@@ -28,7 +28,7 @@ class Step:
         return self.done == self.total
 
 
-def steps(flows: Iterable[Flow]) -> list[Step]:
+def steps(flows: Iterable[ApplicationStatus]) -> list[Step]:
     """The way of the first events, station by station."""
     known = list(flows)
     stations = (
@@ -51,14 +51,14 @@ def steps(flows: Iterable[Flow]) -> list[Step]:
     return [*found, Step("Learners are live", live, len(known), f"{live} of {len(known)}")]
 
 
-def arriving(flows: Iterable[Flow]) -> bool:
+def arriving(flows: Iterable[ApplicationStatus]) -> bool:
     """Whether some application still waits for its first lesson, with no learner that failed."""
     known = list(flows)
     broken = any(state(flow) in (LearnerState.FAILED, LearnerState.LOST) for flow in known)
     return not broken and not all(step.complete for step in steps(known))
 
 
-def draw(flows: Iterable[Flow]) -> None:
+def draw(flows: Iterable[ApplicationStatus]) -> None:
     """The steps with a tick, a spinner on the first open one, and the rest to come."""
     with st.container(border=True):
         st.markdown("**The first events are on their way**")

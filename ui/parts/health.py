@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from core.api.status import ApplicationStatus, PartStatus, StatusAnswer
 from core.declaration import Application
 from core.records import LearnerState
 from ui import formats
-from ui.client import Flow, Part, Status
 from ui.figures.flow import TOO_MANY_REJECTED, rejected_share
 
 HEALTHY: Final = frozenset({"running", "ready", "ok", "up"})
@@ -25,10 +25,10 @@ class Health:
     troubles: tuple[str, ...]
 
 
-def health(status: Status, applications: Mapping[str, Application]) -> Health:
+def health(status: StatusAnswer, applications: Mapping[str, Application]) -> Health:
     """Judges a status; applications that it does not mention count as not learning."""
     now = status.time or datetime.now(UTC)
-    flows = {name: status.applications.get(name, Flow()) for name in applications}
+    flows = {name: status.applications.get(name, ApplicationStatus()) for name in applications}
     learning = sum(state(flow) == LearnerState.LIVE for flow in flows.values())
     rates = [flow.rate for flow in flows.values() if flow.rate is not None]
     moments = [flow.last_event_time for flow in flows.values() if flow.last_event_time]
@@ -43,12 +43,12 @@ def health(status: Status, applications: Mapping[str, Application]) -> Health:
     return Health(", ".join(said), troubles)
 
 
-def state(flow: Flow) -> str | None:
+def state(flow: ApplicationStatus) -> str | None:
     """What the application's learner does, as far as anyone knows."""
     return flow.learner.state if flow.learner else None
 
 
-def healthy(part: Part) -> bool:
+def healthy(part: PartStatus) -> bool:
     """Whether a part runs, or is on its way."""
     return (part.state or "").lower() in HEALTHY | COMING and not part.error
 
@@ -68,7 +68,9 @@ def _trouble(count: int) -> str:
             return f"{count} troubles"
 
 
-def _learners(flows: Mapping[str, Flow], applications: Mapping[str, Application]) -> Iterator[str]:
+def _learners(
+    flows: Mapping[str, ApplicationStatus], applications: Mapping[str, Application]
+) -> Iterator[str]:
     for name, flow in flows.items():
         title, learner = applications[name].title, flow.learner
         if learner and learner.state == LearnerState.FAILED:
@@ -80,12 +82,12 @@ def _learners(flows: Mapping[str, Flow], applications: Mapping[str, Application]
             yield f"{title}: {formats.share(refused)} of the events are rejected{_reason(flow)}."
 
 
-def _reason(flow: Flow) -> str:
+def _reason(flow: ApplicationStatus) -> str:
     reasons = flow.rejected_by_reason or {}
     return f", most for {max(reasons, key=lambda name: reasons[name])!r}" if reasons else ""
 
 
-def _parts(parts: Mapping[str, Part]) -> Iterator[str]:
+def _parts(parts: Mapping[str, PartStatus]) -> Iterator[str]:
     for name, part in parts.items():
         if not healthy(part):
             yield f"{name} is {part.state or 'unknown'}." + (f" {part.error}" if part.error else "")

@@ -8,11 +8,11 @@ from typing import Final
 
 import streamlit as st
 
+from core.api.client import ApiError
+from core.api.jobs import JobLogAnswer
 from core.batch import JobLine, JobReport, JobState, Stage
 from core.diagnostics.shapes import Axis, Lines, Panel
 from ui import formats
-from ui.client import ApiError
-from ui.client_batch import Log
 from ui.figures import panels
 from ui.parts import chart
 from ui.reads import client
@@ -53,13 +53,13 @@ def progress(job: JobReport) -> None:
 def log(job: JobReport) -> list[JobLine]:
     """The lines of a job; only what is new is asked for. Without an answer, those known so far."""
     name = f"log:{job.id}"
-    known: Log = st.session_state.get(name, Log(lines=[]))
+    known: JobLogAnswer = st.session_state.get(name, JobLogAnswer(lines=[], last=""))
     try:
         new = client().log(job.id, known.last)
     except ApiError:
         return known.lines
     lines = [*known.lines, *new.lines][-KEPT:]
-    st.session_state[name] = Log(lines=lines, last=new.last or known.last)
+    st.session_state[name] = JobLogAnswer(lines=lines, last=new.last or known.last)
     return lines
 
 

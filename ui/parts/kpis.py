@@ -8,10 +8,10 @@ from typing import Final, Literal
 
 import streamlit as st
 
+from core.api.live import LiveAnswer, ScorePoint
 from core.declaration import Application, Classification, Clustering, Regression
 from core.metrics import Metric, metrics
 from ui import formats
-from ui.client import Live, Point
 from ui.figures import scores
 
 Tone = Literal["blue", "red", "off"]
@@ -49,7 +49,7 @@ def better_than_naive(metric: Metric, value: float | None, naive: float | None) 
     return value > naive if metric.better == "higher" else value < naive
 
 
-def four(application: Application, live: Live, points: Sequence[Point]) -> list[Kpi]:
+def four(application: Application, live: LiveAnswer, points: Sequence[ScorePoint]) -> list[Kpi]:
     """Rate, leading score, quality of the decisions, and calibration or lessons."""
     known = {metric.id: metric for metric in metrics(application.task)}
     leading = metrics(application.task)[0]
@@ -59,7 +59,7 @@ def four(application: Application, live: Live, points: Sequence[Point]) -> list[
     return [*row, lessons(application, live, points)][:4]
 
 
-def score(metric: Metric, live: Live, points: Sequence[Point]) -> Kpi:
+def score(metric: Metric, live: LiveAnswer, points: Sequence[ScorePoint]) -> Kpi:
     """A score with the naive answer's beside it; red only when the naive answer is better."""
     value, naive = (live.scores or {}).get(metric.id), (live.naive or {}).get(metric.id)
     better = better_than_naive(metric, value, naive)
@@ -69,7 +69,7 @@ def score(metric: Metric, live: Live, points: Sequence[Point]) -> Kpi:
     return Kpi(metric.title, formats.score(metric, value), beside, trend, explained(metric), tone)
 
 
-def lessons(application: Application, live: Live, points: Sequence[Point]) -> Kpi:
+def lessons(application: Application, live: LiveAnswer, points: Sequence[ScorePoint]) -> Kpi:
     """How many events the model has learned from."""
     trend = tuple(float(point.taught) for point in points if point.taught is not None)
     about = f"How many {application.noun} the model has learned from. It is taught when the label is known."
@@ -82,7 +82,7 @@ def lessons(application: Application, live: Live, points: Sequence[Point]) -> Kp
     )
 
 
-def _rate(application: Application, live: Live, points: Sequence[Point]) -> Kpi:
+def _rate(application: Application, live: LiveAnswer, points: Sequence[ScorePoint]) -> Kpi:
     trend = tuple(point.rate for point in points if point.rate is not None)
     about = f"How many {application.noun} the model answers per second; behind: not yet asked about."
     return Kpi(

@@ -6,11 +6,11 @@ from typing import Any
 
 import streamlit as st
 
+from core.api.live import LiveAnswer
 from core.declaration import Application
 from core.metrics import Metric, metrics, rolling
 from core.records import Standing
 from ui import formats
-from ui.client import Live
 from ui.parts import trouble
 
 PROMOTIONS = 3
@@ -20,7 +20,7 @@ LEADING = 3
 """Scores of a model that the table shows, beside the one that decides."""
 
 
-def draw(application: Application, live: Live) -> None:
+def draw(application: Application, live: LiveAnswer) -> None:
     """The table, and how the champion came to be it."""
     if not live.models:
         trouble.waiting(None)
@@ -69,7 +69,7 @@ def _row(one: Standing, shown: list[Metric]) -> dict[str, Any]:
     return row
 
 
-def _told(live: Live, decides: Metric) -> str:
+def _told(live: LiveAnswer, decides: Metric) -> str:
     way = "Chosen by hand." if live.pinned else f"Chosen by {decides.title}."
     changes = [
         f"{one.after} took over from {one.before} at {formats.utc(one.time)} UTC, {one.reason}."

@@ -7,23 +7,23 @@ from typing import Any
 
 import streamlit as st
 
+from core.api.live import LiveAnswer
 from core.declaration import Application
 from core.metrics import metrics
 from core.records import DriftEvent
 from ui import formats
-from ui.client import Live
 
 EVENTS = 8
 """As many of the latest changes are shown."""
 
 
-def draw(application: Application, live: Live) -> None:
+def draw(application: Application, live: LiveAnswer) -> None:
     """Two tables, each with its empty state."""
     _estimates(application, live)
     _changes(application, live.drift or [])
 
 
-def _estimates(application: Application, live: Live) -> None:
+def _estimates(application: Application, live: LiveAnswer) -> None:
     known = {metric.id: metric for metric in metrics(application.task)}
     found = [(known[name], one) for name, one in (live.estimated or {}).items() if one.value is not None]
     if not found:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from ui.client import Result
+from core.api.sql import QueryAnswer
 
 _NESTED: Final = ("STRUCT", "MAP", "UNION", "JSON")
 _WHOLE: Final = (
@@ -27,7 +27,7 @@ _WHOLE: Final = (
 _BROKEN: Final = ("DOUBLE", "FLOAT", "REAL", "DECIMAL")
 
 
-def frame(result: Result) -> pd.DataFrame:
+def frame(result: QueryAnswer) -> pd.DataFrame:
     """One column per result column, nulls kept; columns of one name get a number after it."""
     columns: dict[str, pd.Series[Any]] = {}
     for place, column in enumerate(result.columns):
@@ -60,7 +60,7 @@ def series(values: Sequence[Any], kind: str) -> pd.Series[Any]:
     )
 
 
-def csv(result: Result) -> bytes:
+def csv(result: QueryAnswer) -> bytes:
     """The result as CSV (RFC 4180, UTF-8) with a header: values as the API sent them, nulls empty."""
     text = StringIO()
     writer = writing(text)

@@ -8,17 +8,17 @@ from typing import Any, Final
 
 import streamlit as st
 
+from core.api.batch import RunsAnswer
 from core.declaration import Application
 from core.metrics import Metric, batch_metrics
 from core.runs import Evaluated, RunSummary, Span, Window, comparable
 from ui import formats
-from ui.client_batch import Runs
 
 SHOWN: Final = 3
 """Scores in the table."""
 
 
-def table(application: Application, known: Runs) -> None:
+def table(application: Application, known: RunsAnswer) -> None:
     """One line per run. Scores of one window only are compared: others stay empty."""
     judged = latest(known.runs)
     leading = batch_metrics(application.task)[:SHOWN]
@@ -128,7 +128,7 @@ def _row(
     }
 
 
-def _told(metric: Metric, known: Runs, judged: Evaluated | None) -> str:
+def _told(metric: Metric, known: RunsAnswer, judged: Evaluated | None) -> str:
     if judged is None:
         return "No run was evaluated on a common window yet: their own test rows are from different times."
     number = sum(bool(on(run, judged)) for run in known.runs)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.api.live import LiveAnswer
 from core.declaration import Application
 from core.metrics import metrics
 from ui import formats
-from ui.client import Live
 from ui.parts import kpis
 
 
-def draw(application: Application, live: Live) -> None:
+def draw(application: Application, live: LiveAnswer) -> None:
     """One small card per score; its help holds explanation, formula and range."""
     with st.grid(4, min_column_width=150, gap="small"):
         for metric in metrics(application.task):

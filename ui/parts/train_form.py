@@ -6,11 +6,12 @@ from typing import Any, Final
 
 import streamlit as st
 
+from core.api.batch import BatchAnswer, ParameterAnswer, RecipeAnswer
+from core.api.client_batch import Value
 from core.batch import HISTORY, Rows, Take, Train
 from core.declaration import Application
 from core.recipes import RECIPES
 from ui import formats
-from ui.client_batch import Hyperparameter, Recipe, Training, Value
 
 TAKES: Final = {
     Take.RECENT: "Newest",
@@ -23,7 +24,7 @@ TUNE_SECONDS: Final = 60
 TUNE_MOST: Final = 3_600
 
 
-def draw(application: Application, known: Training) -> Train:
+def draw(application: Application, known: BatchAnswer) -> Train:
     """The widgets; returns the request that they describe."""
     recipe = _recipe(application, known.recipes)
     rows = _rows(application, known)
@@ -50,7 +51,7 @@ def taken(rows: Rows, available: int | None, most: int | None = None) -> int | N
     return number if most is None else min(number, most)
 
 
-def words(request: Train, recipe: Recipe, available: int | None, most: int | None = None) -> str:
+def words(request: Train, recipe: RecipeAnswer, available: int | None, most: int | None = None) -> str:
     """What a training will do: which rows, how they are split, what is tuned."""
     number = taken(request.rows, available, most)
     of = "" if available is None else f" of {formats.count(available)}"
@@ -74,7 +75,7 @@ def words(request: Train, recipe: Recipe, available: int | None, most: int | Non
     )
 
 
-def _recipe(application: Application, recipes: list[Recipe]) -> Recipe:
+def _recipe(application: Application, recipes: list[RecipeAnswer]) -> RecipeAnswer:
     known = {one.name: one for one in recipes}
     chosen = st.segmented_control(
         "Model",
@@ -88,7 +89,7 @@ def _recipe(application: Application, recipes: list[Recipe]) -> Recipe:
     return known.get(chosen or "") or recipes[0]
 
 
-def _rows(application: Application, known: Training) -> Rows:
+def _rows(application: Application, known: BatchAnswer) -> Rows:
     take = st.segmented_control(
         "Rows",
         list(TAKES),
@@ -121,7 +122,7 @@ def _rows(application: Application, known: Training) -> Rows:
     return Rows(take=take, amount=amount or 1, seed=seed)
 
 
-def _parameters(application: Application, recipe: Recipe) -> dict[str, Value]:
+def _parameters(application: Application, recipe: RecipeAnswer) -> dict[str, Value]:
     """Those that differ from the recipe's own."""
     changed: dict[str, Value] = {}
     with st.expander("Hyperparameters", icon=":material/tune:"):
@@ -135,7 +136,7 @@ def _parameters(application: Application, recipe: Recipe) -> dict[str, Value]:
     return changed
 
 
-def _hyperparameter(one: Hyperparameter, key: str) -> Value | None:
+def _hyperparameter(one: ParameterAnswer, key: str) -> Value | None:
     title = formats.words(one.name)
     common: dict[str, Any] = {"key": key, "help": one.help or None}
     value: Value | None = None

@@ -11,17 +11,18 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
+from core.api.client import ApiError
+from core.api.live import LiveAnswer, VersionAnswer
 from core.declaration import Application
 from core.metrics import metrics
 from core.records import LearnerState
 from ui import formats, reads
-from ui.client import ApiError, Live, Version
 from ui.parts import trouble
 
 RUNNING = (LearnerState.LIVE, LearnerState.PAUSED, LearnerState.STARTING)
 
 
-def draw(application: Application, report: Live) -> None:
+def draw(application: Application, report: LiveAnswer) -> None:
     """One line: the switch, what the learner does about it, and the versions."""
     name = application.name
     problem: ApiError | None = st.session_state.pop(f"{name}:training:problem", None)
@@ -42,7 +43,7 @@ def draw(application: Application, report: Live) -> None:
         trouble.refused(problem, "Not done")
 
 
-def said(report: Live) -> str:
+def said(report: LiveAnswer) -> str:
     """What the learner does about what is asked of it, in a few words."""
     if report.state not in RUNNING:
         return "" if report.training else "The learner does not run. It will rest when it starts."
@@ -82,7 +83,7 @@ def _versions(application: Application) -> None:
         )
 
 
-def label(application: Application, one: Version, now: datetime) -> str:
+def label(application: Application, one: VersionAnswer, now: datetime) -> str:
     """A version in one line: number, age, labels, and the leading score."""
     leading = metrics(application.task)[0]
     value = formats.score(leading, one.scores.get(leading.id))

@@ -7,11 +7,11 @@ from typing import Any
 
 import streamlit as st
 
+from core.api.predict import PredictAnswer
 from core.declaration import Application, Classification, Clustering, Regression
 from core.metrics import metrics
 from core.records import Segment
 from ui import formats
-from ui.client import Reply
 from ui.figures import gauge
 from ui.figures import segments as segment_figures
 from ui.figures.residuals import SECONDS
@@ -19,7 +19,7 @@ from ui.parts import chart
 
 
 def draw(
-    application: Application, reply: Reply, event: Mapping[str, Any], segments: Sequence[Segment]
+    application: Application, reply: PredictAnswer, event: Mapping[str, Any], segments: Sequence[Segment]
 ) -> None:
     """What the model says, then who says it."""
     match application.task:
@@ -32,7 +32,7 @@ def draw(
     _source(application, reply)
 
 
-def decision(task: Classification, reply: Reply) -> str:
+def decision(task: Classification, reply: PredictAnswer) -> str:
     """The class in words: "Fraud", or "Not fraud"."""
     word = formats.positive_word(task.label)
     return word if reply.answer.value else f"Not {word.lower()}"
@@ -43,7 +43,7 @@ def travel(seconds: float) -> tuple[str, str]:
     return f"{seconds:,.0f} s", formats.minutes(seconds)
 
 
-def _classification(task: Classification, reply: Reply) -> None:
+def _classification(task: Classification, reply: PredictAnswer) -> None:
     probability = reply.answer.probability
     word = formats.positive_word(task.label)
     if probability is None:
@@ -66,7 +66,7 @@ def _classification(task: Classification, reply: Reply) -> None:
         st.caption(f"{word} {formats.share(probability)}, {side} the threshold of {line} (the line).")
 
 
-def _regression(task: Regression, reply: Reply, event: Mapping[str, Any]) -> None:
+def _regression(task: Regression, reply: PredictAnswer, event: Mapping[str, Any]) -> None:
     value = float(reply.answer.value)
     naive = event.get(task.naive)
     if task.unit == SECONDS:
@@ -93,7 +93,7 @@ def _regression(task: Regression, reply: Reply, event: Mapping[str, Any]) -> Non
         st.caption(" ".join(said))
 
 
-def _clustering(reply: Reply, segments: Sequence[Segment]) -> None:
+def _clustering(reply: PredictAnswer, segments: Sequence[Segment]) -> None:
     number = int(reply.answer.value)
     own = reply.segment or next((one for one in segments if one.number == number), None)
     total = sum(one.size for one in segments)
@@ -112,7 +112,7 @@ def _clustering(reply: Reply, segments: Sequence[Segment]) -> None:
         )
 
 
-def _source(application: Application, reply: Reply) -> None:
+def _source(application: Application, reply: PredictAnswer) -> None:
     leading = metrics(application.task)[0]
     value, naive = (reply.scores or {}).get(leading.id), (reply.naive or {}).get(leading.id)
     version = f" version {reply.version}" if reply.version is not None else ""

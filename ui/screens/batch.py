@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from core.api.batch import BatchAnswer, RunsAnswer
+from core.api.client import ApiError
 from core.batch import Evaluate, JobReport, Request, Rows, Train
 from core.declaration import Application
 from core.runs import RunSummary, comparable
 from ui import formats, reads_batch
-from ui.client import ApiError
-from ui.client_batch import Runs, Training
 from ui.parts import jobs, run_choice, run_scores, runs, train_form, trouble
 from ui.reads import client
 
@@ -39,7 +39,7 @@ def show(application: Application) -> None:
         _run(application, trained.value.runs)
 
 
-def _train(application: Application, known: Training | None, problem: ApiError | None) -> None:
+def _train(application: Application, known: BatchAnswer | None, problem: ApiError | None) -> None:
     with st.container(border=True):
         st.subheader("Train", anchor=False)
         if known is None or not known.recipes:
@@ -49,7 +49,7 @@ def _train(application: Application, known: Training | None, problem: ApiError |
 
 
 @st.fragment
-def _form(application: Application, known: Training) -> None:
+def _form(application: Application, known: BatchAnswer) -> None:
     request = train_form.draw(application, known)
     busy = _busy(application)
     if st.button(
@@ -104,7 +104,7 @@ def _titled(job: JobReport) -> str:
     return f"{kind}: {formats.words(recipe)}" if recipe else kind
 
 
-def _first(application: Application, known: Training | None, problem: ApiError | None) -> None:
+def _first(application: Application, known: BatchAnswer | None, problem: ApiError | None) -> None:
     """Nothing was trained yet: one clear way to begin."""
     with st.container(border=True):
         st.subheader("No model has been trained yet", anchor=False)
@@ -129,7 +129,7 @@ def _first(application: Application, known: Training | None, problem: ApiError |
         )
 
 
-def _runs(application: Application, trained: Runs) -> None:
+def _runs(application: Application, trained: RunsAnswer) -> None:
     known = trained.runs
     with st.container(border=True):
         st.subheader("Runs", anchor=False)

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from core.api.batch import RunsAnswer
+from core.api.client import ApiError
+from core.api.diagnostics import DiagnosticAnswer, DiagnosticTab
 from core.batch import JobReport
 from core.declaration import Application
 from core.diagnostics import Cost
 from core.diagnostics.shapes import Result
 from core.runs import RunSummary
 from ui import reads_batch
-from ui.client import ApiError
-from ui.client_batch import Asked, Group, Runs
 from ui.parts import asking, choices, found, jobs, run_choice, trouble
 from ui.parts.asking import Question
 from ui.reads import Reading
@@ -47,7 +48,7 @@ def show(application: Application) -> None:
     _answer(question, asked)
 
 
-def _tab(menu: Sequence[Group]) -> str:
+def _tab(menu: Sequence[DiagnosticTab]) -> str:
     """The tab, in the address."""
     tabs = [group.tab for group in menu]
     chosen = st.segmented_control(
@@ -62,7 +63,7 @@ def _tab(menu: Sequence[Group]) -> str:
     return chosen if chosen in tabs else tabs[0]
 
 
-def _pick(menu: Sequence[Group], tab: str) -> Asked:
+def _pick(menu: Sequence[DiagnosticTab], tab: str) -> DiagnosticAnswer:
     """The diagnostic, in the address."""
     within = {one.title: one for group in menu if group.tab == tab for one in group.diagnostics}
     first = next(iter(within))
@@ -78,12 +79,12 @@ def _pick(menu: Sequence[Group], tab: str) -> Asked:
     return within.get(chosen or "") or within[first]
 
 
-def _live(menu: Sequence[Group], tab: str) -> bool:
+def _live(menu: Sequence[DiagnosticTab], tab: str) -> bool:
     """Whether a tab is about the live models alone."""
     return all(one.live for group in menu if group.tab == tab for one in group.diagnostics)
 
 
-def _untrained(trained: Reading[Runs]) -> None:
+def _untrained(trained: Reading[RunsAnswer]) -> None:
     """Why there is nothing to ask."""
     if trained.value is None:
         trouble.waiting(trained.problem)
@@ -95,7 +96,7 @@ def _untrained(trained: Reading[Runs]) -> None:
     )
 
 
-def _question(asked: Asked, run: RunSummary | None) -> None:
+def _question(asked: DiagnosticAnswer, run: RunSummary | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader(asked.question or asked.title, anchor=False, width="content")
         if asked.reading:
@@ -109,7 +110,7 @@ def _question(asked: Asked, run: RunSummary | None) -> None:
         st.markdown(run_choice.badges(run))
 
 
-def _answer(question: Question, asked: Asked) -> None:
+def _answer(question: Question, asked: DiagnosticAnswer) -> None:
     state = asking.state(question, at_once=asked.cost == Cost.QUICK)
     running = isinstance(state, JobReport) and state.state in jobs.OPEN
     # One fragment at one place, with or without a clock: its timer never asks for one that is gone.

@@ -9,12 +9,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core.api.live import LiveAnswer
+from core.api.status import ApplicationStatus, PartStatus, StatusAnswer
 from core.applications import APPLICATIONS
 from core.declaration import Application
 from core.metrics import metrics
 from core.settings import settings
 from ui import formats, reads
-from ui.client import Flow, Live, Part, Status
 from ui.figures import flow, scores
 from ui.parts import chart, guide, trouble
 from ui.parts.chips import chip
@@ -58,7 +59,7 @@ def _pulse() -> None:
     st.markdown(f"{icon} {judged.line}")
     for said in judged.troubles:
         st.markdown(f":red[{said}]")
-    flows = [status.applications.get(name, Flow()) for name in APPLICATIONS]
+    flows = [status.applications.get(name, ApplicationStatus()) for name in APPLICATIONS]
     if guide.arriving(flows):
         guide.draw(flows)
 
@@ -78,7 +79,7 @@ def _card(application: Application, page: st.Page) -> None:
         st.page_link(page, label="Open", icon=":material/arrow_forward:", icon_position="right")
 
 
-def _standing(application: Application, live: Live | None) -> None:
+def _standing(application: Application, live: LiveAnswer | None) -> None:
     leading = metrics(application.task)[0]
     value = (live.scores or {}).get(leading.id) if live else None
     naive = (live.naive or {}).get(leading.id) if live else None
@@ -104,13 +105,13 @@ def _standing(application: Application, live: Live | None) -> None:
         st.caption(":material/hourglass_empty: The score appears with the first lessons.")
 
 
-def _facts(leading_naive: str, live: Live | None) -> str:
+def _facts(leading_naive: str, live: LiveAnswer | None) -> str:
     taught = formats.count(live.taught if live else None)
     return f"naive {leading_naive}  \n{taught} taught"
 
 
-def _stations(application: Application, status: Status | None) -> None:
-    came = status.applications.get(application.name, Flow()) if status else Flow()
+def _stations(application: Application, status: StatusAnswer | None) -> None:
+    came = status.applications.get(application.name, ApplicationStatus()) if status else ApplicationStatus()
     chart.draw(
         flow.pipeline(came),
         key=f"{application.name}:flow",
@@ -145,7 +146,7 @@ def _parts() -> None:
         )
 
 
-def parts_frame(status: Status) -> pd.DataFrame:
+def parts_frame(status: StatusAnswer) -> pd.DataFrame:
     """One row per part, those in trouble first."""
     now = status.time or datetime.now(UTC)
     ordered = sorted(status.parts.items(), key=lambda item: (healthy(item[1]), item[0]))
@@ -164,4 +165,4 @@ def parts_frame(status: Status) -> pd.DataFrame:
 
 
 def _tint(state: Any) -> str:
-    return "" if healthy(Part(state=str(state))) else "color: #d64545"
+    return "" if healthy(PartStatus(state=str(state))) else "color: #d64545"

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from core.api.live import LiveAnswer
 from core.declaration import Application, Classification, Clustering, Regression
 from core.metrics import metrics
 from core.records import Segment
 from ui import formats, reads
-from ui.client import Live
 from ui.figures import calibration, matrix, residuals, scores, segments
 from ui.parts import answers, chart, delays, kpis, leaderboard, outlook, scorecard, training, trouble
 
@@ -102,7 +102,7 @@ def _details(application: Application) -> None:
             _clustering(application, report)
 
 
-def _classification(task: Classification, report: Live) -> None:
+def _classification(task: Classification, report: LiveAnswer) -> None:
     word = formats.positive_word(task.label)
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
@@ -152,7 +152,7 @@ def _regression(application: Application, task: Regression) -> None:
         st.caption(f"Up: the answer; across: the truth, where it is known ({len(pairs)} {application.noun}).")
 
 
-def _clustering(application: Application, report: Live) -> None:
+def _clustering(application: Application, report: LiveAnswer) -> None:
     found: Sequence[Segment] = [one for one in report.segments or [] if one.size > 0]
     left, right = st.columns([2, 3])
     with left.container(border=True, height="stretch"):
@@ -178,7 +178,7 @@ def _clustering(application: Application, report: Live) -> None:
         st.caption("Mean of each input; blue lies above the mean of all, amber below.")
 
 
-def _panel(application: Application, title: str, draw: Callable[[Application, Live], None]) -> None:
+def _panel(application: Application, title: str, draw: Callable[[Application, LiveAnswer], None]) -> None:
     """A frame with a title, and what a part draws of the learner's report."""
     with st.container(border=True):
         st.subheader(title, anchor=False)
@@ -186,7 +186,7 @@ def _panel(application: Application, title: str, draw: Callable[[Application, Li
 
 
 @st.fragment(run_every=2)
-def _reported(application: Application, draw: Callable[[Application, Live], None]) -> None:
+def _reported(application: Application, draw: Callable[[Application, LiveAnswer], None]) -> None:
     reading = reads.live(application.name)
     if reading.value is None:
         trouble.waiting(reading.problem)

@@ -8,9 +8,10 @@ from typing import Any
 import streamlit as st
 
 from core import forms
+from core.api.client import ApiError, ApiProblem
+from core.api.predict import PredictAnswer
 from core.declaration import Application, Clustering, Place
 from ui import reads
-from ui.client import ApiError, ApiProblem, Reply
 from ui.figures import places
 from ui.parts import chart, form, trouble, verdict
 
@@ -60,7 +61,7 @@ def _buttons(application: Application) -> None:
             )
 
 
-def _answer(application: Application, event: Mapping[str, Any]) -> Reply | ApiError:
+def _answer(application: Application, event: Mapping[str, Any]) -> PredictAnswer | ApiError:
     try:
         return reads.client().predict(application.name, event)
     except ApiError as problem:
@@ -68,9 +69,9 @@ def _answer(application: Application, event: Mapping[str, Any]) -> Reply | ApiEr
 
 
 def _told(
-    application: Application, answer: Reply | ApiError, event: Mapping[str, Any], cells: form.Cells
+    application: Application, answer: PredictAnswer | ApiError, event: Mapping[str, Any], cells: form.Cells
 ) -> None:
-    if isinstance(answer, Reply):
+    if isinstance(answer, PredictAnswer):
         live = reads.live(application.name).value if isinstance(application.task, Clustering) else None
         verdict.draw(application, answer, event, (live.segments or []) if live else [])
         return

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.api.client import ApiError
+from core.api.sql import QueryAnswer
 from core.declaration import Application
 from ui import formats, reads
-from ui.client import ApiError, Result
 from ui.parts import results, trouble
 
 CLEARED = "SELECT * FROM data LIMIT 100"
@@ -54,7 +55,7 @@ def _editor(application: Application) -> None:
         with st.spinner("Running"):
             st.session_state[_outcome(application)] = _run(application, st.session_state[text])
     match st.session_state.get(_outcome(application)):
-        case Result() as result:
+        case QueryAnswer() as result:
             _table(application, result)
         case ApiError() as problem:
             trouble.refused(problem, "The query did not run")
@@ -78,14 +79,14 @@ def _clear(text: str, template: str) -> None:
     st.session_state[template] = None
 
 
-def _run(application: Application, sql: str) -> Result | ApiError:
+def _run(application: Application, sql: str) -> QueryAnswer | ApiError:
     try:
         return reads.client().query(application.name, sql)
     except ApiError as problem:
         return problem
 
 
-def badges(result: Result) -> str:
+def badges(result: QueryAnswer) -> str:
     """How many rows, how fast, of how many, as Markdown."""
     rows = f"{formats.count(result.row_count)} {'row' if result.row_count == 1 else 'rows'}"
     said = [f":gray-badge[:material/table_rows: {rows}]"]
@@ -99,7 +100,7 @@ def badges(result: Result) -> str:
     return " ".join(said)
 
 
-def _table(application: Application, result: Result) -> None:
+def _table(application: Application, result: QueryAnswer) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(badges(result), width="content")
         st.download_button(

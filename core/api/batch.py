@@ -1,4 +1,4 @@
-"""The shapes of the answers about batch models."""
+"""Batch models: recipes, runs, which one answers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class ParameterAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     default: float | int | str
-    low: float | None
-    high: float | None
+    low: float | None = None
+    high: float | None = None
     """Of a number."""
     choices: list[str]
     """Of a text."""
@@ -31,8 +31,8 @@ class RecipeAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class HeldAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Which model answers, by what the API has in memory."""
 
-    run_id: str | None
-    version: int | None
+    run_id: str | None = None
+    version: int | None = None
     refused: str
     """Why the champion is not the model that answers; empty when it is."""
     away: str
@@ -44,12 +44,12 @@ class BatchAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     application: str
     recipes: list[RecipeAnswer]
-    rows: int | None
+    rows: int | None = None
     """In the table of events; null while that can't be known."""
     most_rows: int
     """That one data set may hold."""
-    champion: RunSummary | None
-    challenger: RunSummary | None
+    champion: RunSummary | None = None
+    challenger: RunSummary | None = None
     answering: HeldAnswer
 
 
@@ -57,6 +57,6 @@ class RunsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Trainings, the newest first."""
 
     runs: list[RunSummary]
-    best: str | None
+    best: str | None = None
     """Of those that were evaluated on the latest window, the one with the best leading score; null before
     the first such comparison. Scores on different windows are never compared."""

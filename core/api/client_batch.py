@@ -13,90 +13,14 @@ from urllib.parse import quote
 
 import msgspec
 
-from core.batch import JobLine, JobReport, Request
-from core.diagnostics import Cost, Parameter
+from core.api.batch import BatchAnswer, RunsAnswer
+from core.api.client import ATTEMPTS, ApiProblem, Client
+from core.api.diagnostics import DiagnosticsAnswer, DiagnosticTab
+from core.api.jobs import JobLogAnswer, JobsAnswer
+from core.batch import JobReport, Request
 from core.diagnostics.shapes import Result
-from core.runs import RunSummary
-from ui.client import ATTEMPTS, ApiProblem, Client
 
 Value = float | int | str
-
-
-class Hyperparameter(msgspec.Struct, frozen=True, kw_only=True):
-    """What may be set of a recipe; a number has `low` and `high`."""
-
-    name: str
-    default: Value | None = None
-    low: float | None = None
-    high: float | None = None
-    choices: list[str] = []
-    """Of a text."""
-    help: str = ""
-
-
-class Recipe(msgspec.Struct, frozen=True, kw_only=True):
-    """A way to train."""
-
-    name: str
-    title: str = ""
-    parameters: list[Hyperparameter] = []
-
-
-class Runs(msgspec.Struct, frozen=True, kw_only=True):
-    """Trained and registered models, newest first."""
-
-    runs: list[RunSummary]
-    best: str | None = None
-    """The best of those that were evaluated on the latest window; None before any was."""
-
-
-class Training(msgspec.Struct, frozen=True, kw_only=True):
-    """What can be trained for an application, and what was."""
-
-    recipes: list[Recipe]
-    rows: int | None = None
-    """Of the table that is trained on; None when it can't be read."""
-    champion: RunSummary | None = None
-    challenger: RunSummary | None = None
-    most_rows: int | None = None
-
-
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """A diagnostic as the menu offers it."""
-
-    id: str
-    title: str
-    question: str = ""
-    reading: str = ""
-    cost: Cost = Cost.QUICK
-    live: bool = False
-    """About the live models: it needs no run."""
-    parameters: list[Parameter] = []
-    link: str = ""
-
-
-class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """A tab of the menu."""
-
-    tab: str
-    diagnostics: list[Asked]
-
-
-class Menu(msgspec.Struct, frozen=True, kw_only=True):
-    """The diagnostics that apply to an application."""
-
-    tabs: list[Group]
-
-
-class Log(msgspec.Struct, frozen=True, kw_only=True):
-    """Lines of a job; `last` is what to ask after next time."""
-
-    lines: list[JobLine]
-    last: str = ""
-
-
-class _Jobs(msgspec.Struct):
-    jobs: list[JobReport]
 
 
 _ACCEPTED: Final = HTTPStatus.ACCEPTED
@@ -105,25 +29,27 @@ _ACCEPTED: Final = HTTPStatus.ACCEPTED
 class BatchClient(Client):
     """The client of the whole API."""
 
-    def training(self, application: str) -> Training:
+    def training(self, application: str) -> BatchAnswer:
         """Recipes, rows at hand, champion and challenger."""
-        return self._get(f"/api/v1/batch/{application}", Training)
+        return self._get(f"/api/v1/batch/{application}", BatchAnswer)
 
-    def runs(self, application: str, limit: int) -> Runs:
+    def runs(self, application: str, limit: int) -> RunsAnswer:
         """Trained models, newest first."""
-        return self._get(f"/api/v1/batch/{application}/runs", Runs, limit=limit)
+        return self._get(f"/api/v1/batch/{application}/runs", RunsAnswer, limit=limit)
 
     def jobs(self, application: str, limit: int) -> list[JobReport]:
         """Jobs of an application, newest first."""
-        return self._get("/api/v1/jobs", _Jobs, application=application, limit=limit).jobs
+        return self._get("/api/v1/jobs", JobsAnswer, application=application, limit=limit).jobs
 
     def job(self, job: str) -> JobReport:
         """How far a job is."""
         return self._get(f"/api/v1/jobs/{quote(job)}", JobReport)
 
-    def log(self, job: str, after: str = "") -> Log:
+    def log(self, job: str, after: str = "") -> JobLogAnswer:
         """What a job has told after a place in its log."""
-        return self._get(f"/api/v1/jobs/{quote(job)}/log", Log, **({"after": after} if after else {}))
+        return self._get(
+            f"/api/v1/jobs/{quote(job)}/log", JobLogAnswer, **({"after": after} if after else {})
+        )
 
     def start(self, request: Request) -> JobReport:
         """Puts a request into the queue."""
@@ -141,9 +67,9 @@ class BatchClient(Client):
         """Makes a run the champion; a problem with status 409 wants both evaluated first."""
         self._call("PUT", f"/api/v1/batch/{application}/champion", json={"run_id": run_id})
 
-    def menu(self, application: str) -> list[Group]:
+    def menu(self, application: str) -> list[DiagnosticTab]:
         """The diagnostics that apply to an application."""
-        return self._get(f"/api/v1/batch/{application}/diagnostics", Menu).tabs
+        return self._get(f"/api/v1/batch/{application}/diagnostics", DiagnosticsAnswer).tabs
 
     def diagnose(
         self, application: str, diagnostic: str, run_id: str, parameters: Mapping[str, Value]

@@ -1,53 +1,10 @@
-"""The shapes in which the API tells which diagnostics there are."""
+"""Which diagnostics there are, in the words of an application."""
 
 from __future__ import annotations
 
-import msgspec
-
+from core.api.diagnostics import DiagnosticAnswer, DiagnosticsAnswer, DiagnosticTab, ParameterChoice
 from core.declaration import Application
 from core.diagnostics import Diagnostic, Parameter, Tab, diagnostics
-
-
-class ParameterChoice(msgspec.Struct, frozen=True, kw_only=True):
-    """Something a person may choose: `core.diagnostics.Parameter`."""
-
-    name: str
-    title: str
-    kind: str
-    default: float | int | str
-    low: float | None
-    high: float | None
-    values: list[str]
-    help: str
-
-
-class DiagnosticAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """One diagnostic; its texts speak of the application's events."""
-
-    id: str
-    title: str
-    question: str
-    reading: str
-    cost: str
-    live: bool
-    """About the live models: it needs no run."""
-    parameters: list[ParameterChoice]
-    covers: list[str]
-    link: str
-
-
-class DiagnosticTab(msgspec.Struct, frozen=True, kw_only=True):
-    """The diagnostics of one tab, in the order of the menu."""
-
-    tab: str
-    diagnostics: list[DiagnosticAnswer]
-
-
-class DiagnosticsAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Every diagnostic of an application."""
-
-    application: str
-    tabs: list[DiagnosticTab]
 
 
 def described(application: Application) -> DiagnosticsAnswer:
