@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
@@ -44,9 +43,9 @@ class _Stop(Exception):
 
 
 @pytest.fixture(scope="module")
-def document() -> Iterator[dict[str, Any]]:
+def document() -> dict[str, Any]:
     """The API's own description."""
-    yield create_app(Settings()).openapi()
+    return create_app(Settings()).openapi()
 
 
 def asked(method: str, monkeypatch: pytest.MonkeyPatch, status: HTTPStatus) -> tuple[httpx.Request, str]:
