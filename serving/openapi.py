@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from core.api.batch import BatchAnswer, RunsAnswer
-from core.api.diagnostics import DiagnosticsAnswer
+from core import api
 from core.api.errors import ProblemBody
-from core.api.jobs import JobLogAnswer, JobsAnswer
-from core.api.live import ControlAnswer, HistoryAnswer, LiveAnswer, PredictionsAnswer, VersionsAnswer
-from core.api.monitoring import DeadLettersAnswer, ReplayAnswer
-from core.api.predict import FeaturesAnswer, PredictAnswer
-from core.api.scenarios import ScenarioAnswer
-from core.api.sql import QueryAnswer, SchemaAnswer
-from core.api.status import ReadyAnswer, StatusAnswer
 from core.applications import APPLICATIONS
 from core.batch import Diagnose, DriftReport, Evaluate, JobReport, Request, Train
 from core.diagnostics.shapes import Result
@@ -28,31 +23,23 @@ from serving.problems import MEDIA_TYPE
 
 _REF = "#/components/schemas/{name}"
 
-_ANSWERS = (
-    StatusAnswer,
-    ReadyAnswer,
-    LiveAnswer,
-    ControlAnswer,
-    VersionsAnswer,
-    PredictAnswer,
-    FeaturesAnswer,
-    HistoryAnswer,
-    PredictionsAnswer,
-    QueryAnswer,
-    SchemaAnswer,
-    DeadLettersAnswer,
-    ReplayAnswer,
-    ScenarioAnswer,
-    JobsAnswer,
-    JobLogAnswer,
-    JobReport,
-    DriftFound,
-    BatchAnswer,
-    RunsAnswer,
-    DiagnosticsAnswer,
-    Result,
-    ProblemBody,
-)
+_ELSEWHERE = (JobReport, DriftFound, Result)
+"""Answers that are more than answers of the API."""
+
+
+def _answers() -> Iterator[type[msgspec.Struct]]:
+    """Every shape of `core.api`, and those that stages share as well."""
+    yield from _ELSEWHERE
+    for found in pkgutil.iter_modules(api.__path__):
+        module = importlib.import_module(f"{api.__name__}.{found.name}")
+        for one in vars(module).values():
+            if (
+                isinstance(one, type)
+                and issubclass(one, msgspec.Struct)
+                and one.__module__ == module.__name__
+            ):
+                yield one
+
 
 PREDICT_BODY: dict[str, Any] = {
     "required": True,
@@ -144,7 +131,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 
 def _components() -> dict[str, Any]:
-    _, found = msgspec.json.schema_components((*_ANSWERS, Request), ref_template=_REF)
+    _, found = msgspec.json.schema_components((*_answers(), Request), ref_template=_REF)
     for one in (Train, Evaluate, Diagnose, DriftReport):
         found[f"{one.__name__}Job"] = _without_application(found.pop(one.__name__))
     for name, application in APPLICATIONS.items():
