@@ -61,7 +61,7 @@ class Flink(Part):
     parallelism: int = Field(1, ge=1, description="Parallelism of each job")
     jobs: str = Field(",".join(Job), description="The jobs that are kept running, by name")
     checkpoint_seconds: float = Field(
-        2, gt=0, description="Seconds between checkpoints, hence between commits to topics"
+        1, gt=0, description="Seconds between checkpoints, hence between commits to topics"
     )
     jobmanager_mib: int = Field(1024, ge=768, description="Memory of the local JobManager process")
     taskmanager_mib: int = Field(1728, ge=1280, description="Memory of the local TaskManager process")
