@@ -105,13 +105,13 @@ class Audit:
             except Empty:
                 pass
             ended = None in made
+            lines = [line for one in made if one is not None and (line := _line(one))]
             try:
-                lines = [msgspec.json.encode(one()) for one in made if one is not None]
                 self._to_file(lines)
-                self._to_redis(lines)
-            except Exception:
-                # The thread must go on: whatever is wrong with one entry, the next one counts.
-                log.exception("audit entries not written", entries=len(made))
+            except OSError as error:
+                # The stream still has them, and the next ones may be written.
+                log.error("audit entries are not in the file", entries=len(lines), error=str(error))
+            self._to_redis(lines)
 
     def _to_file(self, lines: Iterable[bytes]) -> None:
         text = b"".join(line + b"\n" for line in lines)
@@ -143,6 +143,15 @@ class Audit:
         except RedisError as error:
             self._redis_rests_until = time.monotonic() + PAUSE_SECONDS
             log.warning("audit entries are in the file only: Redis is away", error=str(error))
+
+
+def _line(made: Callable[[], AuditEntry]) -> bytes:
+    """One entry as JSON; empty where it could not be made, which must not keep the others out."""
+    try:
+        return msgspec.json.encode(made())
+    except Exception:
+        log.exception("audit entry lost")
+        return b""
 
 
 def _application(entry: AuditEntry) -> Scalar:
