@@ -170,6 +170,11 @@ def upkeep_key() -> str:
     return "millrace:upkeep"
 
 
+def audit_key() -> str:
+    """A stream of who did what through the API: AuditEntry as JSON."""
+    return "millrace:audit"
+
+
 def scenario_key(application: str) -> str:
     """What is done to the stream on purpose: one scenario as JSON."""
     return f"millrace:{application}:scenario"

@@ -227,11 +227,36 @@ class Serving(Part):
     sql_seconds: float = Field(20, gt=0, description="Time limit of one SQL query")
     sql_rows: int = Field(10_000, ge=1, le=100_000, description="Most rows that one SQL query returns")
     sql_memory_mib: int = Field(1024, ge=64, description="Memory limit of one SQL query")
+    tokens: SecretStr | None = Field(
+        None,
+        description="Who may ask the API: NAME:ROLE:SECRET, separated by commas; see docs/security.md",
+    )
+    tokens_file: Path | None = Field(
+        None,
+        description="The same in a file, one per line; `python -m serving token NAME ROLE` prints a line",
+    )
+    allowed_hosts: str = Field(
+        "", description="Host names under which the API is asked for, beside this machine's own; by commas"
+    )
+    cors_origins: str = Field(
+        "", description="Origins whose pages may ask the API, like https://example.org; by commas"
+    )
+    requests_per_second: float = Field(
+        500, ge=0, description="Requests per second of one caller; twice as many at once; 0: any number"
+    )
+    max_body_mib: int = Field(
+        32, ge=1, le=1024, description="Largest body of requests that take lists; of all others: 1 MiB"
+    )
+    behind_tls: bool = Field(
+        False, description="Whether a proxy before the API speaks TLS: browsers are told to stay with it"
+    )
 
     @property
     def url(self) -> str:
         """Base address of the API on this machine."""
-        return f"http://{self.host}:{self.port}"
+        # What listens on every address is asked at this machine's own.
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
 class Ui(Part):
@@ -245,6 +270,17 @@ class Ui(Part):
     api_timeout_seconds: float = Field(
         10, gt=0, description="How long the dashboard waits for one answer of the API"
     )
+    token: SecretStr | None = Field(
+        None, description="The dashboard's token, where the API wants one; scripts send it too"
+    )
+
+    @field_validator("token")
+    @classmethod
+    def _token(cls, token: SecretStr | None) -> SecretStr | None:
+        # It becomes a header.
+        if token and not all("!" <= sign <= "~" for sign in token.get_secret_value()):
+            raise ValueError("must be ASCII without spaces")
+        return token
 
 
 class Settings(BaseSettings):
@@ -281,6 +317,16 @@ class Settings(BaseSettings):
     def api_url(self) -> str:
         """Base address of the API as the dashboard reaches it."""
         return (self.ui.api_url or self.serving.url).rstrip("/")
+
+    @property
+    def api_token(self) -> str | None:
+        """The token that the dashboard and the scripts send; None where there is none."""
+        return (self.ui.token.get_secret_value() or None) if self.ui.token else None
+
+    @property
+    def api_headers(self) -> dict[str, str]:
+        """What tells the API who asks; empty where there is no token."""
+        return {"authorization": f"Bearer {self.api_token}"} if self.api_token else {}
 
     def signing_key(self) -> bytes:
         """The key that signs snapshots; raises SettingsError when none was made or given."""
@@ -327,7 +373,8 @@ def load() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = PREFIX + DELIMITER.join(str(part) for part in first["loc"]).upper()
-        raise SettingsError(f"{name}={first['input']!r}: {first['msg']}") from None
+        shown = "(not shown)" if name.endswith(("SECRET", "TOKEN", "TOKENS")) else repr(first["input"])
+        raise SettingsError(f"{name}={shown}: {first['msg']}") from None
 
 
 @cache

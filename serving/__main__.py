@@ -1,15 +1,19 @@
-"""`python -m serving`: runs the HTTP API until SIGTERM or Ctrl-C."""
+"""`python -m serving` runs the HTTP API until SIGTERM or Ctrl-C; `... token NAME ROLE` makes a token."""
 
 from __future__ import annotations
 
 import socket
 import sys
+from typing import Annotated
 
 import typer
 import uvicorn
+from fastapi import FastAPI
 
+from core.api.access import Role
 from core.settings import Settings, SettingsError, settings
 from core.telemetry import configure
+from serving.access import tokens
 from serving.app import create_app
 
 GRACE_SECONDS = 5
@@ -18,20 +22,51 @@ GRACE_SECONDS = 5
 BACKLOG = 2048
 
 
-def serve() -> None:
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback(invoke_without_command=True)
+def main(context: typer.Context) -> None:
     """Serves the HTTP API at the address of the settings `MILLRACE_SERVING__HOST` and `__PORT`."""
+    if context.invoked_subcommand is None:
+        serve()
+
+
+@app.command()
+def token(
+    name: Annotated[str, typer.Argument(help="Whose token it is")],
+    role: Annotated[Role, typer.Argument(help="What it allows")],
+) -> None:
+    """Print a new token, and the line with its SHA-256 for the file of tokens."""
+    try:
+        made, line = tokens.new(name, role)
+    except SettingsError as error:
+        raise typer.BadParameter(str(error)) from None
+    typer.echo(f"Token, shown only now: {made}")
+    typer.echo(f"Line for {tokens.TOKENS_FILE}: {line}")
+
+
+def serve() -> None:
+    """Runs the API until it is told to end; requests under way may finish."""
     try:
         found = settings()
         configure("serving", found.log_level)
-        app = create_app(found)
+        api = create_app(found)
         listener = _listen(found)
     except SettingsError as error:
         sys.exit(str(error))
+    run(api, listener)
+
+
+def run(api: FastAPI, listener: socket.socket) -> None:
+    """Answers on a listening socket; on SIGTERM it takes no new requests, and ends those under way."""
     config = uvicorn.Config(
-        app,
+        api,
         log_config=None,
         access_log=False,
         server_header=False,
+        # Whoever may set X-Forwarded-For would choose the address under which it is limited.
+        proxy_headers=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     with listener:
@@ -57,4 +92,4 @@ def _listen(found: Settings) -> socket.socket:
 
 
 if __name__ == "__main__":
-    typer.run(serve)
+    app()

@@ -8,21 +8,28 @@ from contextlib import asynccontextmanager
 import structlog
 from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from core.applications import APPLICATIONS
 from core.connect import redis, supervisor
-from core.settings import Settings, SettingsError
+from core.settings import Settings
 from serving import docs, openapi, problems
+from serving.access.audit import Audit
+from serving.access.guard import Guard
+from serving.access.rate import Buckets
+from serving.access.roles import Routes
+from serving.access.start import Access, access
 from serving.batch_models import BatchModels
 from serving.batch_predict import BatchPredictor
 from serving.collectors import FeatureCollector, UpkeepCollector
 from serving.learner_metrics import LearnerCollector
 from serving.live_models import LiveModels
 from serving.meters import Meters
-from serving.middleware import Envelope, is_loopback
+from serving.middleware import Envelope
 from serving.predict import Predictor
 from serving.readings import Reading
 from serving.reports import Reports
+from serving.routes import access as access_routes
 from serving.routes import (
     batch,
     control,
@@ -49,13 +56,9 @@ SQL_WORKERS = 2
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The API for these settings; raises SettingsError when it would listen beyond this machine."""
-    if not is_loopback(settings.serving.host):
-        raise SettingsError(
-            f"MILLRACE_SERVING__HOST={settings.serving.host}: the API has no access control yet, "
-            "so it listens on this machine only: 127.0.0.1, ::1 or localhost"
-        )
-    services = _services(settings)
+    """The API for these settings; raises SettingsError where it would be open beyond this machine."""
+    allowed = access(settings)
+    services = _services(settings, allowed)
     app = FastAPI(
         title="Millrace",
         summary="Live models, their scores, and SQL over what they learned from.",
@@ -63,6 +66,8 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
         docs_url=None,
         redoc_url=None,
+        # A redirect would name http:// behind a proxy that speaks TLS, and take the token along.
+        redirect_slashes=False,
     )
     app.state.services = services
     app.state.sql_limiter = None
@@ -80,15 +85,38 @@ def create_app(settings: Settings) -> FastAPI:
         sql,
         monitoring,
         scenarios,
+        access_routes,
     )
     for module in routes:
         app.include_router(module.router)
-    app.add_middleware(Envelope, meters=services.meters)
+    _surround(app, services, allowed)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
     return app
 
 
-def _services(settings: Settings) -> Services:
+def _surround(app: FastAPI, services: Services, allowed: Access) -> None:
+    """The middleware, the innermost first: a browser asks for permission before it shows a token."""
+    serving = services.settings.serving
+    app.add_middleware(
+        Guard,
+        access=allowed,
+        routes=Routes(lambda: app.routes),
+        buckets=Buckets(serving.requests_per_second),
+        audit=services.audit,
+        max_body_mib=serving.max_body_mib,
+    )
+    if allowed.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=allowed.origins,
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=["authorization", "content-type", "x-request-id"],
+            expose_headers=["x-request-id", "retry-after"],
+        )
+    app.add_middleware(Envelope, meters=services.meters, hosts=allowed.hosts, behind_tls=serving.behind_tls)
+
+
+def _services(settings: Settings, allowed: Access) -> Services:
     meters = Meters()
     live = LiveModels(settings, meters)
     tables = {
@@ -114,6 +142,8 @@ def _services(settings: Settings) -> Services:
         lake={name: Reading(f"lake {name}", mine[TABLE].current) for name, mine in tables.items()},
         parts=Reading("supervisor", lambda: supervisor.parts(settings.var)),
         workers=Workers(SQL_WORKERS, settings.serving.sql_memory_mib),
+        audit=Audit(settings.var / "logs", store),
+        tokens_set=bool(allowed.tokens),
     )
 
 
@@ -140,4 +170,5 @@ def _stop(services: Services) -> None:
     services.live.stop()
     services.batch_models.stop()
     services.tally.stop()
+    services.audit.stop()
     services.redis.close()

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from core.connect.supervisor import PartState
 from core.settings import Settings
+from serving.access.audit import Audit
 from serving.batch_models import BatchModels
 from serving.batch_predict import BatchPredictor
 from serving.live_models import LiveModels
@@ -43,6 +44,8 @@ class Services:
     """The tables of events for the status: kept for a second, waited for with a limit."""
     parts: Reading[dict[str, PartState]]
     workers: Workers
+    audit: Audit
+    tokens_set: bool
 
 
 def _services(request: Request) -> Services:

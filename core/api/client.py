@@ -70,16 +70,25 @@ class ApiProblem(ApiError):
 
 
 class Client:
-    """Calls the API at `url`; safe to share between threads. `timeout` and `sql_timeout` are seconds."""
+    """Calls the API at `url`; safe to share between threads. `timeout` and `sql_timeout` are seconds.
+
+    `token` says who asks, where the API wants to know.
+    """
 
     def __init__(
-        self, url: str, timeout: float, sql_timeout: float, transport: httpx.BaseTransport | None = None
+        self,
+        url: str,
+        timeout: float,
+        sql_timeout: float,
+        transport: httpx.BaseTransport | None = None,
+        token: str | None = None,
     ) -> None:
         self.url = url
         self._sql_timeout = httpx.Timeout(sql_timeout, connect=CONNECT_SECONDS)
         # The API is a neighbour: proxies from the environment are not for it.
         self._http = httpx.Client(
             base_url=url,
+            headers={"authorization": f"Bearer {token}"} if token else None,
             timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
             transport=transport,
             trust_env=False,
