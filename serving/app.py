@@ -47,6 +47,9 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("millrace")
 VERSION = "0.1.0"
 SQL_WORKERS = 2
 
+LOOKUP_SECONDS = 0.5
+"""After so long without an answer of Redis a prediction is made without features."""
+
 
 def create_app(settings: Settings) -> FastAPI:
     """The API for these settings; raises SettingsError when it would listen beyond this machine."""
@@ -104,6 +107,7 @@ def _services(settings: Settings) -> Services:
         settings=settings,
         meters=meters,
         redis=store,
+        lookups=redis.async_client(settings.redis.url, LOOKUP_SECONDS),
         reports=reports,
         live=live,
         predictor=predictor,
@@ -124,6 +128,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await to_thread.run_sync(_start, services)
     log.info("serving starts", url=services.settings.serving.url)
     yield
+    await services.lookups.aclose()
     await to_thread.run_sync(_stop, services)
     log.info("serving stopped")
 

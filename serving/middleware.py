@@ -9,6 +9,7 @@ import ipaddress
 import re
 import time
 import uuid
+from functools import lru_cache
 from http import HTTPStatus
 
 import structlog
@@ -33,6 +34,7 @@ _SAFETY = {
 }
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """Whether a host name or address means this machine and no other."""
     if host.lower() == "localhost":

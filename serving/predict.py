@@ -23,13 +23,14 @@ from core.records import Contribution, LearnerReport, Segment
 from core.validation import AHEAD, Reason, explain, request_type
 from models import OnlineModel, answer, row
 from models.base import Explaining, Row
-from serving.features.reader import Latest, latest
+from serving.features.reader import Latest, latest, looked_up
 from serving.live_models import LiveModel, LiveModels
 from serving.meters import Meters
 from serving.problems import Problem, application_named
 
 if TYPE_CHECKING:
     from redis import Redis
+    from redis.asyncio import Redis as AsyncRedis
 
 RETRY_AFTER_S = 2
 
@@ -141,6 +142,18 @@ def remembered(redis: Redis, away: str, asked: Asked) -> Latest | None:
         return None
     try:
         return latest(redis, asked.application, asked.entity)
+    except (RedisError, OSError):
+        return None
+
+
+async def remembered_soon(redis: AsyncRedis, away: str, asked: Asked) -> Latest | None:
+    """As `remembered`, on the event loop."""
+    from redis.exceptions import RedisError
+
+    if away:
+        return None
+    try:
+        return await looked_up(redis, asked.application, asked.entity)
     except (RedisError, OSError):
         return None
 

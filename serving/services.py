@@ -22,6 +22,7 @@ from serving.tally import Tally
 
 if TYPE_CHECKING:
     from redis import Redis
+    from redis.asyncio import Redis as AsyncRedis
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Services:
     settings: Settings
     meters: Meters
     redis: Redis
+    lookups: AsyncRedis
+    """Of the event loop: for what a prediction looks up."""
     live: LiveModels
     predictor: Predictor
     batch_models: BatchModels
@@ -45,7 +48,8 @@ class Services:
     workers: Workers
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:
+    # A plain function would be run in a thread, for every request.
     found: Services = request.app.state.services
     return found
 

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from core import names
@@ -21,7 +20,7 @@ from core.windows import span_name
 from serving.encoded import Json
 from serving.features.reader import Latest, latest
 from serving.openapi import PREDICT_BODY, answers
-from serving.predict import remembered
+from serving.predict import remembered_soon
 from serving.problems import Problem, application_named
 from serving.services import Services, Serving
 from serving.status import live
@@ -48,13 +47,13 @@ async def predict(
 ) -> Response:
     """What the live model says of an event whose label is not known yet.
 
-    What is remembered of its entity comes from Redis, in a thread; the rest is a fraction of a millisecond of
-    memory work, less than a change of thread.
+    What is remembered of its entity comes from Redis, on the event loop; the rest is a fraction of a
+    millisecond of memory work, less than a change of thread.
     """
     asked = services.predictor.asked(await request.body())
     known = None
     if asked.application.windows:
-        known = await run_in_threadpool(remembered, services.redis, services.live.away, asked)
+        known = await remembered_soon(services.lookups, services.live.away, asked)
     return Json(services.predictor.answer(asked, known, explain))
 
 
