@@ -58,7 +58,7 @@ def features(application: Application) -> tuple[Feature, ...]:
 
 
 _KNOWN: dict[int, tuple[Application, tuple[Feature, ...]]] = {}
-"""By the declaration's identity, whose hash takes longer than a prediction: each request asks several times."""
+"""By the declaration's identity, whose hash takes longer than a prediction: requests ask often."""
 
 
 def _derived(application: Application) -> tuple[Feature, ...]:

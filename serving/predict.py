@@ -82,11 +82,10 @@ class Predictor:
         well what moved the answer, where the model can.
         """
         application, event, started = asked.application, asked.event, asked.started
-        live = self._trained(application)
+        live, report = self.answering(application)
         windowed = known_at(asked, known)
         x = row(application, event, windowed)
         said = answer(application, live.model, x, live.header.threshold)
-        report = self._live.view(application.name).report
         seconds = perf_counter() - started
         self._meters.predict_seconds.labels(application.name).observe(seconds)
         return PredictAnswer(
@@ -107,15 +106,17 @@ class Predictor:
             features_age_s=round(known.age_s(datetime.now(UTC)), 3) if known else None,
         )
 
-    def _trained(self, application: Application) -> LiveModel:
-        live = self._live.view(application.name).live
+    def answering(self, application: Application) -> tuple[LiveModel, LearnerReport | None]:
+        """The live model that answers, and its learner's report; raises Problem (503)."""
+        view = self._live.view(application.name)
+        live = view.live
         if live is None or not live.model.trained:
             raise Problem(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 self.missing(application.name),
                 headers={"retry-after": str(RETRY_AFTER_S)},
             )
-        return live
+        return live, view.report
 
     def missing(self, name: str) -> str:
         """What an application lacks to answer; empty when nothing."""

@@ -15,6 +15,7 @@ from serving.live_models import LiveModels
 from serving.meters import Meters
 from serving.predict import Predictor
 from serving.readings import Reading
+from serving.records import Records
 from serving.reports import Reports
 from serving.sql.workers import Workers
 from serving.tables import LakeTable, TableState
@@ -38,6 +39,7 @@ class Services:
     predictor: Predictor
     batch_models: BatchModels
     batch_predictor: BatchPredictor
+    records: Records
     tally: Tally
     reports: Reports
     tables: dict[str, dict[str, LakeTable]]

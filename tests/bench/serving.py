@@ -109,7 +109,7 @@ def _measured(port: int, mine: list[list[bytes]], rate: float, seconds: float, s
         "health_ms": spread([one.ms for one in health]),
         "sent_late_ms": spread([one.late_ms for one in timed]),
         "requests": len(timed),
-        "failed": sum(one.status != 200 for one in timed),  # noqa: PLR2004
+        "failed": sum(one.status != 200 for one in timed),
         "requests_per_s": throughput,
         "health_requests_per_s": {str(CLIENTS[1]): bare_throughput},
     }
@@ -139,7 +139,7 @@ def _wait_until_answered(port: int, requests: list[bytes]) -> None:
                 status, body = Connection(port).ask(one)
             except OSError as error:
                 status, body = 0, str(error).encode()
-            if status == 200 and msgspec.json.decode(body)["features"] is not None:  # noqa: PLR2004
+            if status == 200 and msgspec.json.decode(body)["features"] is not None:
                 break
             if time.monotonic() > deadline:
                 raise RuntimeError(f"no answer with features within {READY_S:g} s: {body.decode()}")
@@ -160,9 +160,7 @@ def _redis(folder: Path, port: int, url: str) -> Iterator[None]:
 
 
 @contextmanager
-def _learners(
-    url: str, key: str, made: dict[str, Made], first: int, rate: float
-) -> Iterator[dict[str, Any]]:
+def _learners(url: str, key: str, made: dict[str, Made], first: int, rate: float) -> Iterator[dict[str, Any]]:
     """The learners' process; says how large the snapshots are, and at the end how many there were."""
     spawn = multiprocessing.get_context("spawn")
     told, stop, known = spawn.Queue(), spawn.Event(), dict[str, Any]()

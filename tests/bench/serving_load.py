@@ -104,7 +104,7 @@ def closed_loop(port: int, requests: Sequence[bytes], clients: int, seconds: flo
         connection, n = Connection(port), number
         while time.monotonic() < end:
             status, _ = connection.ask(requests[n % len(requests)])
-            answered[number] += status == 200  # noqa: PLR2004
+            answered[number] += status == 200
             n += 1
         connection.close()
 

@@ -135,4 +135,3 @@ def teach(
             for one in learners:
                 one.publish()
     told.put(written)
-
