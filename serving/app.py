@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from time import monotonic
 
 import structlog
 from anyio import CapacityLimiter, to_thread
@@ -28,9 +29,11 @@ from serving.meters import Meters
 from serving.middleware import Envelope
 from serving.predict import Predictor
 from serving.readings import Reading
+from serving.records import Records
 from serving.reports import Reports
 from serving.routes import access as access_routes
 from serving.routes import (
+    applications,
     batch,
     control,
     diagnostics,
@@ -38,8 +41,12 @@ from serving.routes import (
     health,
     incremental,
     jobs,
+    models,
     monitoring,
+    records,
+    root,
     scenarios,
+    segments,
     sql,
     status,
 )
@@ -53,6 +60,9 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("millrace")
 
 VERSION = "0.1.0"
 SQL_WORKERS = 2
+
+LOOKUP_SECONDS = 0.5
+"""After so long without an answer of Redis a prediction is made without features."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -71,11 +81,18 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.services = services
     app.state.sql_limiter = None
+    app.state.records_limiter = None
+    app.state.started = monotonic()
     problems.install(app)
     docs.install(app)
     routes = (
+        root,
         health,
         status,
+        applications,
+        models,
+        records,
+        segments,
         incremental,
         control,
         batch,
@@ -124,6 +141,7 @@ def _services(settings: Settings, allowed: Access) -> Services:
         for name, app in APPLICATIONS.items()
     }
     predictor, registered = Predictor(live, meters), BatchModels(settings, meters)
+    batch_predictor = BatchPredictor(predictor, registered, meters)
     store = redis.client(settings.redis.url, timeout_seconds=1.0, retries=1)
     reports = Reports(store, lambda: live.away)
     for collector in (FeatureCollector(reports), UpkeepCollector(reports), LearnerCollector(live, settings)):
@@ -132,11 +150,13 @@ def _services(settings: Settings, allowed: Access) -> Services:
         settings=settings,
         meters=meters,
         redis=store,
+        lookups=redis.async_client(settings.redis.url, LOOKUP_SECONDS),
         reports=reports,
         live=live,
         predictor=predictor,
         batch_models=registered,
-        batch_predictor=BatchPredictor(predictor, registered, meters),
+        batch_predictor=batch_predictor,
+        records=Records(predictor, batch_predictor),
         tally=Tally(settings),
         tables=tables,
         lake={name: Reading(f"lake {name}", mine[TABLE].current) for name, mine in tables.items()},
@@ -151,9 +171,11 @@ def _services(settings: Settings, allowed: Access) -> Services:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     app.state.sql_limiter = CapacityLimiter(sql.WAITING)
+    app.state.records_limiter = CapacityLimiter(records.AT_ONCE)
     await to_thread.run_sync(_start, services)
     log.info("serving starts", url=services.settings.serving.url)
     yield
+    await services.lookups.aclose()
     await to_thread.run_sync(_stop, services)
     log.info("serving stopped")
 

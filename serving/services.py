@@ -16,6 +16,7 @@ from serving.live_models import LiveModels
 from serving.meters import Meters
 from serving.predict import Predictor
 from serving.readings import Reading
+from serving.records import Records
 from serving.reports import Reports
 from serving.sql.workers import Workers
 from serving.tables import LakeTable, TableState
@@ -23,6 +24,7 @@ from serving.tally import Tally
 
 if TYPE_CHECKING:
     from redis import Redis
+    from redis.asyncio import Redis as AsyncRedis
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,13 @@ class Services:
     settings: Settings
     meters: Meters
     redis: Redis
+    lookups: AsyncRedis
+    """Of the event loop: for what a prediction looks up."""
     live: LiveModels
     predictor: Predictor
     batch_models: BatchModels
     batch_predictor: BatchPredictor
+    records: Records
     tally: Tally
     reports: Reports
     tables: dict[str, dict[str, LakeTable]]
@@ -48,7 +53,8 @@ class Services:
     tokens_set: bool
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:
+    # A plain function would be run in a thread, for every request.
     found: Services = request.app.state.services
     return found
 

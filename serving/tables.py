@@ -31,6 +31,8 @@ class TableState:
     version: int
     rows: int
     files: tuple[str, ...]
+    records: tuple[int, ...] = ()
+    """Rows of each file."""
 
 
 class LakeTable:
@@ -51,10 +53,15 @@ class LakeTable:
             table = self._newest()
             if self._state is None or self._state.version != table.version():
                 actions = table.get_add_actions(flatten=True)
+                named = zip(actions["path"].to_pylist(), actions["num_records"].to_pylist(), strict=True)
+                # A file's own name is unique, however the two lists spell its folder.
+                records = {path.rpartition("/")[2]: int(n or 0) for path, n in named}
+                files = tuple(table.file_uris())
                 self._state = TableState(
                     version=table.version(),
-                    rows=sum(int(n or 0) for n in actions["num_records"].to_pylist()),
-                    files=tuple(table.file_uris()),
+                    rows=sum(records.values()),
+                    files=files,
+                    records=tuple(records.get(uri.rpartition("/")[2], 0) for uri in files),
                 )
             return self._state
 

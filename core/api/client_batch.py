@@ -16,6 +16,7 @@ import msgspec
 from core.api.batch import BatchAnswer, RunsAnswer
 from core.api.client import ATTEMPTS, ApiProblem
 from core.api.client_access import AccessClient
+from core.api.client_predict import PredictClient
 from core.api.diagnostics import DiagnosticsAnswer, DiagnosticTab
 from core.api.jobs import JobLogAnswer, JobsAnswer
 from core.batch import JobReport, Request
@@ -27,7 +28,7 @@ Value = float | int | str
 _ACCEPTED: Final = HTTPStatus.ACCEPTED
 
 
-class BatchClient(AccessClient):
+class BatchClient(AccessClient, PredictClient):
     """The client of the whole API."""
 
     def training(self, application: str) -> BatchAnswer:

@@ -62,7 +62,7 @@ def read_runs(
 ) -> Response:
     """The latest trainings that have a registered version, the newest first."""
     found = application_named(application)
-    listed = _asked(services, lambda: runs(services.batch_models.mlflow, found.name, limit))
+    listed = asked_of_mlflow(services, lambda: runs(services.batch_models.mlflow, found.name, limit))
     shown = [_linked(services, one) for one in listed]
     return Json(RunsAnswer(runs=shown, best=best(found.task, listed)))
 
@@ -71,7 +71,7 @@ def read_runs(
 def write_champion(application: str, asked: ChampionRequest, services: Serving) -> Response:
     """Makes a training the champion. It and the present one must have been evaluated on the same window."""
     found = application_named(application)
-    _asked(services, lambda: promote(services.batch_models.mlflow, found.name, asked.run_id))
+    asked_of_mlflow(services, lambda: promote(services.batch_models.mlflow, found.name, asked.run_id))
     services.batch_models.soon().result()
     return Json(_state(services, found))
 
@@ -94,7 +94,7 @@ async def predict(application: str, request: Request, services: Serving) -> Resp
 
 
 def _predicted(services: Services, asked: Asked, wanted: BatchPredictRequest) -> PredictAnswer:
-    held = _asked(services, lambda: services.batch_predictor.held(asked.application, wanted.run_id))
+    held = asked_of_mlflow(services, lambda: services.batch_predictor.held(asked.application, wanted.run_id))
     known = None
     if asked.application.windows:
         known = remembered(services.redis, services.live.away, asked)
@@ -152,7 +152,7 @@ def _linked(services: Services, run: RunSummary) -> RunSummary:
     return msgspec.structs.replace(run, run_url=run_of(services.settings, run.run_id))
 
 
-def _asked(services: Services, question: Callable[[], T]) -> T:
+def asked_of_mlflow(services: Services, question: Callable[[], T]) -> T:
     """An answer that needs MLflow; raises Problem with what is wrong with the run, or that MLflow is away."""
     try:
         return question()

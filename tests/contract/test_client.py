@@ -24,6 +24,7 @@ GIVEN: dict[str, Any] = {
     "application": NAME,
     "request": Train(application=NAME, recipe="r"),
     "event": {},
+    "events": [{}],
     "parameters": {},
     "on": True,
     "judged": True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import subprocess
 import threading
@@ -94,7 +95,7 @@ def serving(settings: Settings, *, background: bool = False, app: FastAPI | None
     config = uvicorn.Config(app, log_config=None, lifespan="on" if background else "off")
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=server.run, args=([listener],))
+        thread = threading.Thread(target=asyncio.run, args=(_serve(server, listener, app),))
         thread.start()
         try:
             eventually(lambda: server.started)
@@ -105,6 +106,12 @@ def serving(settings: Settings, *, background: bool = False, app: FastAPI | None
         finally:
             server.should_exit = True
             thread.join()
+
+
+async def _serve(server: uvicorn.Server, listener: socket.socket, app: FastAPI) -> None:
+    """As `Server.run`, but what belongs to the event loop ends with it even without a lifespan."""
+    await server.serve([listener])
+    await app.state.services.lookups.aclose()
 
 
 def eventually(check: Callable[[], object], seconds: float = 15) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ def test_file_and_stream_are_bounded(
     with redis_client(redis_url) as store:
         kept = Audit(tmp_path / "logs", store)
         for number in range(1000):
-            kept.note(lambda number=number: entry(number))
+            kept.note(partial(entry, number))
         kept.stop()
         assert [one.request_id for one in kept.entries(120, None, "ann")] == [
             str(999 - n) for n in range(120)
