@@ -34,9 +34,11 @@ from serving.routes import (
     monitoring,
     scenarios,
     sql,
+    sql_tables,
     status,
 )
 from serving.services import Services
+from serving.sql.console import console
 from serving.sql.job import TABLE, TABLES
 from serving.sql.workers import Workers
 from serving.tables import LakeTable
@@ -78,6 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
         diagnostics,
         drift,
         sql,
+        sql_tables,
         monitoring,
         scenarios,
     )
@@ -114,6 +117,7 @@ def _services(settings: Settings) -> Services:
         lake={name: Reading(f"lake {name}", mine[TABLE].current) for name, mine in tables.items()},
         parts=Reading("supervisor", lambda: supervisor.parts(settings.var)),
         workers=Workers(SQL_WORKERS, settings.serving.sql_memory_mib),
+        sql=console(settings.serving, store),
     )
 
 

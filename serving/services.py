@@ -16,6 +16,7 @@ from serving.meters import Meters
 from serving.predict import Predictor
 from serving.readings import Reading
 from serving.reports import Reports
+from serving.sql.console import Console
 from serving.sql.workers import Workers
 from serving.tables import LakeTable, TableState
 from serving.tally import Tally
@@ -43,6 +44,7 @@ class Services:
     """The tables of events for the status: kept for a second, waited for with a limit."""
     parts: Reading[dict[str, PartState]]
     workers: Workers
+    sql: Console
 
 
 def _services(request: Request) -> Services:

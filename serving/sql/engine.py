@@ -25,6 +25,7 @@ from serving.sql.rows import QueryFailure, answered, turned, without_paths
 INTERRUPT_EVERY_S = 0.05
 """An interrupt that arrives between two steps of the engine is lost, so it is repeated."""
 
+
 def _nowhere(data: bytes) -> None:
     """Where bytes go that nobody asked for."""
 

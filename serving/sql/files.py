@@ -97,13 +97,10 @@ def _writer(file: pa.PythonFile, schema: pa.Schema, flat: bool) -> Any:
 def _texts(relation: duckdb.DuckDBPyRelation, types: list[str]) -> duckdb.DuckDBPyRelation:
     """The same rows with everything that a CSV cell can't hold written as text."""
     plain = exact(relation, types)
-    now = [str(kind) for kind in plain.types]
-    if not any(kind.startswith(_NESTED) or kind.endswith("]") for kind in now):
+    nested = [str(kind).startswith(_NESTED) or str(kind).endswith("]") for kind in plain.types]
+    if not any(nested):
         return plain
-    parts = (
-        f"CAST(#{n} AS VARCHAR) AS c{n}" if kind.startswith(_NESTED) or kind.endswith("]") else f"#{n} AS c{n}"
-        for n, kind in enumerate(now, 1)
-    )
+    parts = (f"CAST(#{n} AS VARCHAR) AS c{n}" if one else f"#{n} AS c{n}" for n, one in enumerate(nested, 1))
     return plain.project(", ".join(parts))
 
 

@@ -85,7 +85,7 @@ def _check_node(node: exp.Expr, names: frozenset[str], pins: Collection[str]) ->
 
 def _check_table(table: exp.Table, names: frozenset[str], pins: Collection[str]) -> None:
     if table.args.get("when") is not None:
-        raise RefusedQuery("AT stands behind a table's name, as AT (VERSION => 12) or AT (TIMESTAMP => '...')")
+        raise RefusedQuery("AT (VERSION => 12) stands right behind a table's name, nowhere else")
     if isinstance(table.this, exp.Func):
         name = _function_name(table.this)
         if name.lower() not in TABLE_FUNCTIONS:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 import msgspec
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import SqlglotError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokens import Token, TokenType  # type: ignore[attr-defined]
 
 from serving.sql.job import TABLES
 from serving.sql.refused import RefusedQuery
@@ -122,7 +122,8 @@ def _time(table: str, given: Token | None) -> Pin:
         if given is None or given.token_type is not TokenType.STRING:
             raise ValueError
         time = datetime.fromisoformat(given.text.strip())
-        return Pin(table=table, time=time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC))
+        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        return Pin(table=table, time=time)
     except (ValueError, OverflowError):
         raise _unfit("TIMESTAMP", given) from None
 
