@@ -14,6 +14,7 @@ from core import names
 from core.declaration import Application, Field, Group, Number, Place
 from core.features import AGE, KEY, LATE, Feature, features
 from core.schemas import TableSpec, table_spec
+from serving.sql.job import TABLES
 from serving.versions import TableState, Versions, state_of
 
 __all__ = ["Column", "LakeTable", "NoTable", "TableState", "columns", "duckdb_type"]
@@ -40,7 +41,7 @@ class LakeTable:
         self._lock = threading.Lock()
         self._table: DeltaTable | None = None
         self._state: TableState | None = None
-        self._versions = Versions(self._uri, self.spec.table)
+        self._versions = Versions(self._uri, _asked_as(table))
 
     def current(self) -> TableState:
         """The newest version; raises NoTable. Reads only what was committed since the last call."""
@@ -77,6 +78,10 @@ class LakeTable:
             self._table = self._state = None
             raise
         return self._table
+
+
+def _asked_as(table: names.Table) -> str:
+    return next(name for name, known in TABLES.items() if known is table)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ class Versions:
         # Commit times grow with the version: a handful of commits is read, not all.
         found = bisect_right(versions, time, key=committed)
         if not found:
-            raise NoVersion(f"{self._name} did not exist yet at {_shown(time)}; {self._range(newest)}")
+            raise NoVersion(f"{self._name} was not there yet at {_shown(time)}; {self._range(newest)}")
         return self.at(versions[found - 1], newest)
 
     def _range(self, newest: TableState) -> str:

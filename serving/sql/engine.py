@@ -95,6 +95,7 @@ class Engine:
 def _prepare(connection: duckdb.DuckDBPyConnection, job: Job) -> None:
     """Makes the tables, then shuts every door: files, extensions, settings, Python variables, spilling."""
     connection.execute("SET GLOBAL timezone = 'UTC'")
+    connection.execute("SET parquet_metadata_cache = true")  # a file of a Delta table never changes
     for name, source in job.tables.items():
         if "." in name:
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {name.partition('.')[0]}")

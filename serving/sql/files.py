@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyarrow import csv, parquet
 
 from serving.sql.job import Job, Mode, Written
 from serving.sql.rows import exact, related
@@ -86,11 +87,7 @@ def written(connection: duckdb.DuckDBPyConnection, job: Job, send: Callable[[byt
 
 def _writer(file: pa.PythonFile, schema: pa.Schema, flat: bool) -> Any:
     if flat:
-        from pyarrow import csv
-
         return csv.CSVWriter(file, schema)
-    from pyarrow import parquet
-
     return parquet.ParquetWriter(file, schema, compression="zstd")
 
 
