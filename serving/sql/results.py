@@ -63,7 +63,7 @@ class Results:
         with self._lock:
             self._expire()
             mine = [one for one, (_, kept) in self._kept.items() if kept.caller == result.caller]
-            for old in mine[: len(mine) + 1 - MOST_PER_CALLER]:
+            for old in mine[: max(0, len(mine) + 1 - MOST_PER_CALLER)]:
                 del self._kept[old]
             self._kept[key] = (self._clock() + self.seconds, result)
             while self.bytes > self._most_bytes:

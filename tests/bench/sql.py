@@ -29,7 +29,7 @@ from tests.serving.conftest import Api, eventually, make_settings, serving
 
 BASELINE = (
     "the earlier system's way, in the same run: a fresh in-memory connection per query, the table's files "
-    "listed from its log each time, `data` replaced by a scan of them in the text, nothing kept between queries"
+    "listed from its log each time, `data` replaced by a scan of them in the text, nothing kept"
 )
 
 DAYS = 14
@@ -67,7 +67,7 @@ def grouping() -> tuple[Application, str, str]:
 
 
 def fill(uri: str, application: Application, rows: int) -> None:
-    """Writes the table day by day: rows drawn from the generator's events, with times and offsets in order."""
+    """Writes the table day by day: rows drawn from the generator's events, times and offsets in order."""
     schema = events_schema(application)
     events, _ = stream(application.name, min(rows, DRAWN), 1.0)
     time_name = application.event_time.name
