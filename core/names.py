@@ -220,6 +220,16 @@ def diagnostic_key(application: str, run: str, digest: str) -> str:
     return f"millrace:{application}:diagnostic:{run}:{digest}"
 
 
+def sql_history_key(application: str, caller: str) -> str:
+    """A caller's newest SQL queries, newest first, as a list of JSON."""
+    return f"millrace:{application}:sql-history:{caller}"
+
+
+def sql_saved_key(application: str) -> str:
+    """The saved SQL queries: a hash, name -> JSON."""
+    return f"millrace:{application}:sql-saved"
+
+
 BATCH_QUEUE = "millrace-batch"
 """The queue of the batch worker."""
 

@@ -225,7 +225,22 @@ class Serving(Part):
     host: str = Field("127.0.0.1", description="Address that the HTTP API listens on")
     port: int = Field(8000, ge=1, le=65535, description="Port of the HTTP API")
     sql_seconds: float = Field(20, gt=0, description="Time limit of one SQL query")
-    sql_rows: int = Field(10_000, ge=1, le=100_000, description="Most rows that one SQL query returns")
+    sql_rows: int = Field(
+        10_000, ge=1, le=100_000, description="Most rows of one answer to an SQL query; cursors give more"
+    )
+    sql_kept_rows: int = Field(
+        100_000, ge=1, le=1_000_000, description="Most rows of one SQL query that cursors lead to"
+    )
+    sql_kept_mib: int = Field(
+        128, ge=1, description="Memory for rows that cursors lead to; the oldest go first"
+    )
+    sql_kept_seconds: float = Field(600, gt=0, description="How long a cursor leads to its rows")
+    sql_export_rows: int = Field(
+        1_000_000, ge=1, le=100_000_000, description="Most rows of one exported file"
+    )
+    sql_export_seconds: float = Field(
+        120, gt=0, description="Time limit of one export, the caller's download included"
+    )
     sql_memory_mib: int = Field(1024, ge=64, description="Memory limit of one SQL query")
     tokens: SecretStr | None = Field(
         None,

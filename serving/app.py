@@ -48,9 +48,11 @@ from serving.routes import (
     scenarios,
     segments,
     sql,
+    sql_tables,
     status,
 )
 from serving.services import Services
+from serving.sql.console import console
 from serving.sql.job import TABLE, TABLES
 from serving.sql.workers import Workers
 from serving.tables import LakeTable
@@ -100,6 +102,7 @@ def create_app(settings: Settings) -> FastAPI:
         diagnostics,
         drift,
         sql,
+        sql_tables,
         monitoring,
         scenarios,
         access_routes,
@@ -164,6 +167,7 @@ def _services(settings: Settings, allowed: Access) -> Services:
         workers=Workers(SQL_WORKERS, settings.serving.sql_memory_mib),
         audit=Audit(settings.var / "logs", store),
         tokens_set=bool(allowed.tokens),
+        sql=console(settings.serving, store),
     )
 
 

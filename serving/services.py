@@ -18,6 +18,7 @@ from serving.predict import Predictor
 from serving.readings import Reading
 from serving.records import Records
 from serving.reports import Reports
+from serving.sql.console import Console
 from serving.sql.workers import Workers
 from serving.tables import LakeTable, TableState
 from serving.tally import Tally
@@ -51,6 +52,7 @@ class Services:
     workers: Workers
     audit: Audit
     tokens_set: bool
+    sql: Console
 
 
 async def _services(request: Request) -> Services:

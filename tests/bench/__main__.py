@@ -22,6 +22,7 @@ from tests.bench import learners as learners_bench
 from tests.bench import learning as learning_bench
 from tests.bench import rosters as rosters_bench
 from tests.bench import serving as serving_bench
+from tests.bench import sql as sql_bench
 from tests.bench import start as start_bench
 from tests.bench import streams as streams_bench
 from tests.bench import validation as validation_bench
@@ -37,7 +38,7 @@ _SIZES = [10_000, 100_000]
 _SEEDS = [2, 3, 4]
 """The detectors' constants were chosen on seed 1."""
 
-_VERSIONS = ("confluent-kafka", "deltalake", "msgspec", "numpy", "river", "streamlit")
+_VERSIONS = ("confluent-kafka", "deltalake", "duckdb", "msgspec", "numpy", "river", "streamlit")
 
 
 def say(text: str) -> None:
@@ -180,6 +181,16 @@ def serving(
 ) -> None:
     """Predictions with look-up of features over HTTP, one worker beside a running learner; throughput."""
     _print(serving_bench.measure(rate, seconds, lessons, teaching, say), serving_bench.BASELINE, as_json)
+
+
+@app.command()
+def sql(
+    rows: Annotated[int, typer.Option(min=10_000, help="Rows of the table.")] = 5_800_000,
+    repeats: Annotated[int, typer.Option(min=3, help="Queries; the median counts.")] = 25,
+    as_json: AsJson = False,
+) -> None:
+    """A declared GROUP BY over a large Delta table: in the engine, through HTTP, and a query's first time."""
+    _print(sql_bench.measure(rows, repeats, say), sql_bench.BASELINE, as_json)
 
 
 @app.command()
