@@ -227,6 +227,14 @@ class Serving(Part):
     sql_seconds: float = Field(20, gt=0, description="Time limit of one SQL query")
     sql_rows: int = Field(10_000, ge=1, le=100_000, description="Most rows that one SQL query returns")
     sql_memory_mib: int = Field(1024, ge=64, description="Memory limit of one SQL query")
+    captures: int = Field(
+        50_000, ge=100, le=1_000_000, description="Captures that are kept of each application, the newest"
+    )
+    alert_reopen_minutes: float = Field(
+        5,
+        ge=0,
+        description="How long after it was resolved a report of Alertmanager opens a firing alert again",
+    )
 
     @property
     def url(self) -> str:
