@@ -153,6 +153,7 @@ class ReportSummary(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict
     level: Level
     """Of the share of drifted inputs."""
+    share: float
     drifted: int
     inputs: int
     rows: int
@@ -171,6 +172,7 @@ def summary(found: DriftFound) -> ReportSummary:
         run_id=found.run_id,
         verdict=found.verdict,
         level=level(share, SHARE_WARNING, SHARE_CRITICAL),
+        share=round(share, 4),
         drifted=drifted,
         inputs=len(found.inputs),
         rows=found.rows,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import secrets
 import zlib
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,14 @@ def listed(redis: Redis, application: str) -> list[ReportSummary]:
     found: Any = redis.hvals(names.drift_summaries_key(application))
     short = [msgspec.json.decode(one, type=ReportSummary) for one in found]
     return sorted(short, key=lambda one: one.id, reverse=True)
+
+
+def by_source(kept: Iterable[ReportSummary]) -> dict[str, ReportSummary]:
+    """The first of each source; kept: newest first."""
+    found: dict[str, ReportSummary] = {}
+    for one in kept:
+        found.setdefault(one.source, one)
+    return found
 
 
 def read(redis: Redis, application: str, report: str) -> DriftFound:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -76,11 +77,10 @@ class Alerts:
         """Takes a notification; returns how many alerts were new, and how many changed their state."""
         new = changed = 0
         for one in told:
-            before, after = self._change(
-                alert_id(one), lambda was, one=one: self._reported(was, one, receiver, now)
-            )
+            update = partial(self._reported, told=one, receiver=receiver, now=now)
+            before, after = self._change(alert_id(one), update)
             new += before is None
-            changed += before is not None and after is not None and before.state is not after.state
+            changed += before is not None and before.state is not after.state
         if new:
             self._trim()
         return new, changed

@@ -20,11 +20,14 @@ from serving.learner_metrics import LearnerCollector
 from serving.live_models import LiveModels
 from serving.meters import Meters
 from serving.middleware import Envelope, is_loopback
+from serving.monitoring_metrics import MonitoringCollector
 from serving.predict import Predictor
 from serving.readings import Reading
 from serving.reports import Reports
 from serving.routes import (
+    alerts,
     batch,
+    captures,
     control,
     diagnostics,
     drift,
@@ -32,6 +35,8 @@ from serving.routes import (
     incremental,
     jobs,
     monitoring,
+    quality,
+    reports,
     scenarios,
     sql,
     status,
@@ -80,6 +85,10 @@ def create_app(settings: Settings) -> FastAPI:
         sql,
         monitoring,
         scenarios,
+        alerts,
+        captures,
+        quality,
+        reports,
     )
     for module in routes:
         app.include_router(module.router)
@@ -97,14 +106,19 @@ def _services(settings: Settings) -> Services:
     }
     predictor, registered = Predictor(live, meters), BatchModels(settings, meters)
     store = redis.client(settings.redis.url, timeout_seconds=1.0, retries=1)
-    reports = Reports(store, lambda: live.away)
-    for collector in (FeatureCollector(reports), UpkeepCollector(reports), LearnerCollector(live, settings)):
+    left = Reports(store, lambda: live.away)
+    for collector in (
+        FeatureCollector(left),
+        UpkeepCollector(left),
+        LearnerCollector(live, settings),
+        MonitoringCollector(store, lambda: live.away),
+    ):
         meters.registry.register(collector)
     return Services(
         settings=settings,
         meters=meters,
         redis=store,
-        reports=reports,
+        reports=left,
         live=live,
         predictor=predictor,
         batch_models=registered,

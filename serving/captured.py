@@ -151,7 +151,7 @@ def _refusing(decode: Callable[[], Any]) -> Any:
 
 
 def _id(event: str | None, record: CaptureRecord) -> str:
-    """The same event asked of the same model is the same capture; an event without a name is one of its own."""
+    """The same event asked of the same model is the same capture; an event without a name is its own."""
     if event is None:
         return uuid.uuid4().hex
     whole = msgspec.json.encode((event, record.model, str(record.version)))

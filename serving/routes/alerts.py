@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Query, Request
@@ -26,6 +26,8 @@ from serving.problems import Problem
 from serving.services import Services, Serving
 
 router = APIRouter(prefix="/api/v1/monitoring/alerts", tags=["alerts"])
+
+T = TypeVar("T")
 
 _EARLIEST = 1970
 """Year: begins before it are mistakes, and not every clock can tell them."""
@@ -178,7 +180,7 @@ def _alerts(services: Services) -> Alerts:
     return Alerts(services.redis, timedelta(minutes=services.settings.serving.alert_reopen_minutes))
 
 
-def _asked[T](services: Services, question: Callable[[], T]) -> T:
+def _asked(services: Services, question: Callable[[], T]) -> T:
     try:
         return ask_redis(services, question)
     except NoAlert as error:

@@ -91,7 +91,7 @@ async def take_captures(
     services: Serving,
     skip_bad: Annotated[bool, Query(description="Pass over records that are wrong, and count them")] = False,
 ) -> Response:
-    """Takes one record or up to 10,000 of events and answers; a record that is held already changes nothing."""
+    """Takes one record, or up to 10,000; one that is held already changes nothing."""
     body = await request.body()
     return await run_in_threadpool(_take, services, application_named(application), body, skip_bad)
 
