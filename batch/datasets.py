@@ -17,13 +17,13 @@ import pandas as pd
 from batch.choice import EVENTS, PLACE, Asked, Choice, choose, timestamp
 from batch.history import MILLISECOND, BadData, Pinned, engine, microseconds, moment, named, pinned, view
 from batch.progress import Progress
-from batch.sessions import last_of, means, sessions
 from core.batch import Rows, Stage
 from core.declaration import Application, Clustering
 from core.diagnostics import written_text
 from core.names import Table
 from core.settings import Settings
 from models.registered.inputs import column, frame_of, inputs, paths
+from models.registered.sessions import last_of, means, sessions
 
 if TYPE_CHECKING:
     import duckdb

@@ -1,7 +1,8 @@
 """The drift report: the newest rows of an application against those that a run was trained on.
 
-newest rows (batch.datasets), training rows of a run (batch.runs) -> per input (batch.drifted) -> verdicts
-      -> DriftFound -> Redis -> API -> screens
+newest rows (batch.datasets) or captures (batch.captured), training rows of a run (batch.runs)
+      -> per input (models.drift) -> verdicts -> DriftFound -> core.drift_reports -> API -> screens
+      `-> of the older side -> DriftReference -> what records of a request are compared with
 """
 
 from __future__ import annotations
@@ -12,24 +13,23 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import numpy as np
 import pandas as pd
 
-from batch import drifted
+from batch.captured import captured
 from batch.datasets import BadData, Dataset, load
-from batch.drift_figures import panels
-from batch.drifted import Bins, Floats
 from batch.progress import Progress
 from batch.runs import champion, load_run
-from core import applications, names
-from core.batch import DriftReport, Stage
+from core import applications, drift_reports
+from core.batch import HISTORY, DriftReport, DriftSource, Stage
 from core.connect import redis as redis_connect
 from core.declaration import Application
-from core.diagnostics.shapes import Fact, Result, Sample
-from core.drift import MODERATE, STRONG, DriftFound, InputDrift, Side, Verdict
+from core.drift import DriftFound, DriftReference, Verdict
 from core.settings import Settings
-from models.registered.inputs import MISSING, Input, inputs
+from models.drift.inputs import Found, category_reference, number_reference, of_category, of_number
+from models.drift.report import Sides, assembled
+from models.registered.events import own
+from models.registered.inputs import inputs, plain
 
 LEAST = 100
 """Rows on each side: with fewer, chance alone moves every input."""
@@ -48,7 +48,7 @@ class Compared:
 
 
 def report(settings: Settings, request: DriftReport, progress: Progress) -> dict[str, Any]:
-    """Writes the report of an application to Redis, and returns it in short.
+    """Keeps the report of an application in Redis, with its reference, and returns it in short.
 
     Raises BadData when a side has too few rows, BadRun and TrackingAway of `batch.runs`.
     """
@@ -56,16 +56,17 @@ def report(settings: Settings, request: DriftReport, progress: Progress) -> dict
     application = applications.get(request.application)
     pair = compared(settings, application, request, progress)
     progress.stage(Stage.COMPUTING, 70)
-    found = {one.drift.name: one for one in _inputs(application, pair, progress)}
-    ordered = sorted(found.values(), key=lambda one: one.drift.psi, reverse=True)
-    made = _found(application, pair, ordered, time.perf_counter() - began)
+    found = list(_inputs(application, pair, progress))
+    sides, made_id = _sides(application, request, pair), drift_reports.fresh_id()
+    made = assembled(sides, found, time.perf_counter() - began, made_id)
     progress.stage(Stage.LOGGING, 95)
     with redis_connect.client(settings.redis.url) as redis:
-        redis.set(names.drift_report_key(application.name), msgspec.json.encode(made))
+        drift_reports.keep(redis, made, _kept(application, pair, made))
     counts = {verdict.value: sum(one.verdict is verdict for one in made.inputs) for verdict in Verdict}
     progress.line(f"{made.verdict} drift" if made.verdict is not Verdict.STABLE else "stable", **counts)
     drifts = {one.name: round(one.psi, 4) for one in made.inputs if one.verdict is not Verdict.STABLE}
-    return {"run_id": made.run_id, "verdict": made.verdict.value, "inputs": counts, "psi": drifts}
+    told = {"run_id": made.run_id, "verdict": made.verdict.value, "inputs": counts, "psi": drifts}
+    return told | {"report": made.id}
 
 
 def compared(
@@ -76,12 +77,19 @@ def compared(
     if not run_id:
         leading = champion(settings, application)
         run_id = leading.run_id if leading else ""
-    newest = load(settings, application, request.rows, progress, apart=False)
+    if request.source is DriftSource.CAPTURES:
+        newest = captured(settings, application, request.rows, progress)
+    else:
+        newest = load(settings, application, request.rows, progress, apart=False)
     progress.check()
+    if not run_id and request.source is DriftSource.CAPTURES:
+        return _against_table(settings, application, newest, progress)
     if not run_id:
         return _halves(newest)
     reference = load_run(settings, application, run_id).split.train
     progress.line(f"training rows of run {run_id}", rows=reference.rows)
+    if request.source is DriftSource.CAPTURES:
+        return _checked(Compared(reference, newest, run_id, _clock_note(reference, newest)))
     after = np.flatnonzero(newest.times > reference.times.max())
     notes = [_clock_note(reference, newest)]
     if len(after) >= LEAST:
@@ -96,6 +104,14 @@ def _halves(rows: Dataset) -> Compared:
     older, newer = rows.take(np.arange(half)), rows.take(np.arange(half, rows.rows))
     note = "No model is registered: the older half of the rows stands for what one would be trained on."
     return _checked(Compared(older, newer, "", " ".join(filter(None, (note, _clock_note(older, newer))))))
+
+
+def _against_table(
+    settings: Settings, application: Application, newest: Dataset, progress: Progress
+) -> Compared:
+    table = load(settings, application, HISTORY, progress, apart=False)
+    note = "No model is registered: rows of the table stand for what one would be trained on."
+    return _checked(Compared(table, newest, "", " ".join(filter(None, (note, _clock_note(table, newest))))))
 
 
 def _checked(pair: Compared) -> Compared:
@@ -113,131 +129,63 @@ def _clock_note(reference: Dataset, newest: Dataset) -> str:
     return "The newest rows span less than a day: what follows the hour differs by that alone."
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """An input's drift, and the bins that it was computed from."""
-
-    drift: InputDrift
-    bins: Bins
-
-
 def _inputs(application: Application, pair: Compared, progress: Progress) -> Iterator[Found]:
-    """Every input, then the label."""
-    known = inputs(application)
+    """Every input that both sides have, then the label."""
+    known = [one for one in inputs(application) if one.name in pair.newest.frame]
     count = len(known) + (pair.newest.target is not None)
     for one in known:
         progress.check()
         old, new = pair.reference.frame[one.name], pair.newest.frame[one.name]
         if one.kind == "category":
-            yield _category(one, old.astype(object).to_numpy(), new.astype(object).to_numpy(), count)
+            yield of_category(one.name, one.kind, _texts(old), _texts(new), count)
         else:
-            yield _number(one.name, one.kind, _plain(one, old), _plain(one, new), count)
+            yield of_number(one.name, one.kind, plain(one, old), plain(one, new), count)
     if pair.newest.target is not None and pair.reference.target is not None:
-        yield _number(application.label or "label", "label", pair.reference.target, pair.newest.target, count)
+        label = application.label or "label"
+        yield of_number(label, "label", pair.reference.target, pair.newest.target, count)
 
 
-def _plain(one: Input, values: pd.Series[Any]) -> Floats:
-    """In the input's own unit."""
-    numbers = values.to_numpy(np.float64)
-    return np.expm1(numbers) if one.log else numbers
+def _texts(values: pd.Series[Any]) -> Any:
+    return values.astype(object).to_numpy()
 
 
-def _category(one: Input, old: Any, new: Any, inputs: int) -> Found:
-    bins = drifted.binned_values(old, new, MISSING)
-    sides = (Side(nulls=float(side[-1] / side.sum())) for side in (bins.reference, bins.newest))
-    return _judged(one.name, one.kind, bins, inputs, *sides, unseen=drifted.unseen(bins))
-
-
-def _number(name: str, kind: str, old: Floats, new: Floats, inputs: int) -> Found:
-    bins = drifted.binned_numbers(old, new)
-    return _judged(
-        name,
-        kind,
-        bins,
-        inputs,
-        _side(old),
-        _side(new),
-        ks=drifted.kolmogorov_smirnov(old, new),
-        wasserstein=drifted.wasserstein(old, new),
-        outside=drifted.outside(old, new),
+def _kept(application: Application, pair: Compared, found: DriftFound) -> DriftReference:
+    """The older side of what an event tells by itself."""
+    old = pair.reference
+    return DriftReference(
+        application=application.name,
+        run_id=found.run_id,
+        report=found.id,
+        made=found.result.computed,
+        rows=found.reference_rows,
+        start=found.reference_start,
+        end=found.reference_end,
+        inputs=[
+            category_reference(one.name, _texts(old.frame[one.name]))
+            if one.kind == "category"
+            else number_reference(one.name, one.kind, plain(one, old.frame[one.name]))
+            for one in own(application)
+        ],
     )
 
 
-def _judged(name: str, kind: str, bins: Bins, inputs: int, old: Side, new: Side, **more: Any) -> Found:
-    psi, by_chance = drifted.psi(bins), drifted.psi_by_chance(bins, inputs)
-    drift = InputDrift(
-        name=name,
-        kind=kind,
-        verdict=verdict(psi, by_chance),
-        psi=psi,
-        by_chance=by_chance,
-        jensen_shannon=drifted.jensen_shannon(bins),
-        reference=old,
-        newest=new,
-        **more,
-    )
-    return Found(drift, bins)
-
-
-def verdict(psi: float, by_chance: float) -> Verdict:
-    """By the customary bounds; what chance could do on samples of this size is no drift."""
-    if psi <= max(MODERATE, by_chance):
-        return Verdict.STABLE
-    return Verdict.STRONG if psi > STRONG else Verdict.MODERATE
-
-
-def _side(values: Floats) -> Side:
-    known = values[~np.isnan(values)]
-    nulls = 1 - len(known) / len(values)
-    if not len(known):
-        return Side(nulls=nulls)
-    low, median, high = np.quantile(known, [0, 0.5, 1]).tolist()
-    return Side(nulls=nulls, mean=float(known.mean()), median=median, low=low, high=high)
-
-
-def _found(application: Application, pair: Compared, ordered: list[Found], seconds: float) -> DriftFound:
-    drifts = [one.drift for one in ordered]
-    worst = max((one.verdict for one in drifts), key=list(Verdict).index)
+def _sides(application: Application, request: DriftReport, pair: Compared) -> Sides:
     old, new = pair.reference, pair.newest
-    result = Result(
-        diagnostic="drift",
+    return Sides(
         application=application.name,
         run_id=pair.run_id,
-        parameters={},
-        panels=panels(drifts, {one.drift.name: one.bins for one in ordered}),
-        facts=_facts(pair, drifts),
-        sample=Sample(rows=new.rows, available=new.source.available, split="latest", how=new.source.how),
-        seconds=round(seconds, 3),
-        computed=datetime.now(UTC),
-        note=pair.note,
-    )
-    return DriftFound(
-        application=application.name,
-        run_id=pair.run_id,
-        verdict=worst,
-        inputs=drifts,
+        source=request.source.value,
         rows=new.rows,
-        reference_rows=old.rows,
+        available=new.source.available,
+        how=new.source.how,
         start=_moment(new.times.min()),
         end=_moment(new.times.max()),
+        reference_rows=old.rows,
         reference_start=_moment(old.times.min()),
         reference_end=_moment(old.times.max()),
-        result=result,
+        note=pair.note,
+        left_out=tuple(one.name for one in inputs(application) if one.name not in new.frame),
     )
-
-
-def _facts(pair: Compared, drifts: list[InputDrift]) -> list[Fact]:
-    counts = [
-        Fact(
-            title=f"{verdict.value.capitalize()} inputs", value=sum(one.verdict is verdict for one in drifts)
-        )
-        for verdict in Verdict
-    ]
-    return [
-        *counts,
-        Fact(title="Newest rows", value=pair.newest.rows),
-        Fact(title="Reference rows", value=pair.reference.rows),
-    ]
 
 
 def _moment(at: np.datetime64) -> datetime:

@@ -89,6 +89,14 @@ class Diagnose(
     parameters: dict[str, float | int | str] = {}
 
 
+class DriftSource(StrEnum):
+    """Where the newest rows of a drift report come from."""
+
+    TABLE = "table"
+    CAPTURES = "captures"
+    """What outside programs have asked their models, as they told the API."""
+
+
 class DriftReport(
     msgspec.Struct, frozen=True, kw_only=True, tag="drift", tag_field="kind", forbid_unknown_fields=True
 ):
@@ -98,6 +106,8 @@ class DriftReport(
     run_id: str = ""
     """Empty: the champion's."""
     rows: Rows = Rows()
+    """Of captures: the most recent, or all."""
+    source: DriftSource = DriftSource.TABLE
 
 
 Request = Train | Evaluate | Diagnose | DriftReport

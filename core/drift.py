@@ -1,6 +1,7 @@
 """A drift report: how far the newest rows of an application lie from those that a run was trained on.
 
-batch/drift.py -> DriftFound (JSON) -> Redis -> API -> screens, metrics
+batch/drift.py -> DriftFound, DriftReference (JSON) -> Redis -> API -> screens, metrics
+records of a request -> against the DriftReference -> DriftFound
 """
 
 from __future__ import annotations
@@ -15,6 +16,26 @@ from core.diagnostics.shapes import Result
 MODERATE = 0.1
 STRONG = 0.25
 """Of the population stability index: the customary bounds (N. Siddiqi, Credit Risk Scorecards, 2006)."""
+
+
+SHARE_WARNING = 0.2
+SHARE_CRITICAL = 0.3
+"""Of the inputs that drift: one alone is often the world's change, a fifth of them the source's."""
+
+
+class Level(StrEnum):
+    """How urgent a finding is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+def level(value: float, warning: float, critical: float) -> Level:
+    """Beyond which of two bounds a value lies."""
+    if value > critical:
+        return Level.CRITICAL
+    return Level.WARNING if value > warning else Level.OK
 
 
 class Verdict(StrEnum):
@@ -81,3 +102,79 @@ class DriftFound(msgspec.Struct, frozen=True, kw_only=True):
     reference_end: datetime
     result: Result
     """The same, to be drawn."""
+    id: str = ""
+    """Under which the report is kept; empty when it is not."""
+    source: str = "table"
+    """Where the newest rows come from: table, captures, records (of a request)."""
+    left_out: list[str] = []
+    """Inputs that such rows don't have: windowed features are known of events of the stream only."""
+
+
+class InputReference(msgspec.Struct, frozen=True, kw_only=True):
+    """The older side of one input, small enough to be kept."""
+
+    name: str
+    kind: str
+    labels: list[str]
+    """Of the bins; the last of `counts` is that of nulls, which has no label."""
+    counts: list[float]
+    edges: list[float] = []
+    """Of a number: between its bins."""
+    points: list[float] = []
+    """Of a number: quantiles that stand for its values, evenly spaced."""
+    deviation: float | None = None
+    """Of a number: standard deviation."""
+    side: Side
+
+
+class DriftReference(msgspec.Struct, frozen=True, kw_only=True):
+    """What records are compared with: the older side of the latest report, input by input."""
+
+    application: str
+    run_id: str
+    report: str
+    """The report that it was kept with."""
+    made: datetime
+    rows: int
+    start: datetime
+    end: datetime
+    inputs: list[InputReference]
+    """Those that an event tells by itself, without what is remembered of its entities."""
+
+
+class ReportSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A kept report in short."""
+
+    id: str
+    application: str
+    time: datetime
+    source: str
+    run_id: str
+    verdict: Verdict
+    level: Level
+    """Of the share of drifted inputs."""
+    share: float
+    drifted: int
+    inputs: int
+    rows: int
+    reference_rows: int
+
+
+def summary(found: DriftFound) -> ReportSummary:
+    """A report in short."""
+    drifted = sum(one.verdict is not Verdict.STABLE for one in found.inputs)
+    share = drifted / len(found.inputs) if found.inputs else 0.0
+    return ReportSummary(
+        id=found.id,
+        application=found.application,
+        time=found.result.computed,
+        source=found.source,
+        run_id=found.run_id,
+        verdict=found.verdict,
+        level=level(share, SHARE_WARNING, SHARE_CRITICAL),
+        share=round(share, 4),
+        drifted=drifted,
+        inputs=len(found.inputs),
+        rows=found.rows,
+        reference_rows=found.reference_rows,
+    )

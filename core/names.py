@@ -210,6 +210,36 @@ def drift_report_key(application: str) -> str:
     return f"millrace:{application}:drift-report"
 
 
+def drift_reports_key(application: str) -> str:
+    """The kept drift reports: a hash, id -> compressed JSON."""
+    return f"millrace:{application}:drift-reports"
+
+
+def drift_summaries_key(application: str) -> str:
+    """The same in short: a hash, id -> JSON."""
+    return f"millrace:{application}:drift-reports:short"
+
+
+def drift_reference_key(application: str) -> str:
+    """What records of a request are compared with, as JSON."""
+    return f"millrace:{application}:drift-reference"
+
+
+def captures_key(application: str) -> str:
+    """What outside programs have asked their models: a stream; below it `:ids`, `:models` and `:taken`."""
+    return f"millrace:{application}:captures"
+
+
+def alert_key(alert: str) -> str:
+    """An alert with its history, as JSON."""
+    return f"millrace:alert:{alert}"
+
+
+def alerts_key() -> str:
+    """The alerts by their begin: a sorted set of ids."""
+    return "millrace:alerts"
+
+
 def jobs_key(application: str) -> str:
     """The jobs of an application by the time they were made: a sorted set of ids."""
     return f"millrace:{application}:jobs"

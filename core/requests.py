@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from core import applications
-from core.batch import Diagnose, Evaluate, Request, Rows, Take, Train
+from core.batch import Diagnose, DriftReport, DriftSource, Evaluate, Request, Rows, Take, Train
 from core.diagnostics import DIAGNOSTICS, Tab, diagnostics
 from core.diagnostics.choices import BadChoice, choices
 from core.recipes import RECIPES
@@ -36,6 +36,8 @@ def check(request: Request, settings: Settings) -> None:
         _diagnostic(request)
     else:
         _rows(request.rows, settings.batch.most_rows)
+    if isinstance(request, DriftReport) and request.source is DriftSource.CAPTURES:
+        _captured(request.rows)
     if isinstance(request, Evaluate):
         for run in request.run_ids:
             _run("run_ids", run)
@@ -52,6 +54,13 @@ def _rows(rows: Rows, most: int) -> None:
     if rows.take in (Take.RANDOM, Take.RECENT) and rows.amount > most:
         text = f"amount {rows.amount:.0f}: a data set holds at most {most} rows (MILLRACE_BATCH__MOST_ROWS)"
         raise BadRequest("rows.amount", text)
+
+
+def _captured(rows: Rows) -> None:
+    if rows.take not in (Take.RECENT, Take.ALL):
+        raise BadRequest(
+            "rows.take", f"rows.take={rows.take}: of captures recent or all can be taken, in their order"
+        )
 
 
 def _run(field: str, run: str) -> None:

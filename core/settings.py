@@ -265,6 +265,14 @@ class Serving(Part):
     behind_tls: bool = Field(
         False, description="Whether a proxy before the API speaks TLS: browsers are told to stay with it"
     )
+    captures: int = Field(
+        50_000, ge=100, le=1_000_000, description="Captures that are kept of each application, the newest"
+    )
+    alert_reopen_minutes: float = Field(
+        5,
+        ge=0,
+        description="How long after it was resolved a report of Alertmanager opens a firing alert again",
+    )
 
     @property
     def url(self) -> str:

@@ -27,14 +27,17 @@ from serving.learner_metrics import LearnerCollector
 from serving.live_models import LiveModels
 from serving.meters import Meters
 from serving.middleware import Envelope
+from serving.monitoring_metrics import MonitoringCollector
 from serving.predict import Predictor
 from serving.readings import Reading
 from serving.records import Records
 from serving.reports import Reports
 from serving.routes import access as access_routes
 from serving.routes import (
+    alerts,
     applications,
     batch,
+    captures,
     control,
     diagnostics,
     drift,
@@ -43,7 +46,9 @@ from serving.routes import (
     jobs,
     models,
     monitoring,
+    quality,
     records,
+    reports,
     root,
     scenarios,
     segments,
@@ -106,6 +111,10 @@ def create_app(settings: Settings) -> FastAPI:
         monitoring,
         scenarios,
         access_routes,
+        alerts,
+        captures,
+        quality,
+        reports,
     )
     for module in routes:
         app.include_router(module.router)
@@ -146,15 +155,20 @@ def _services(settings: Settings, allowed: Access) -> Services:
     predictor, registered = Predictor(live, meters), BatchModels(settings, meters)
     batch_predictor = BatchPredictor(predictor, registered, meters)
     store = redis.client(settings.redis.url, timeout_seconds=1.0, retries=1)
-    reports = Reports(store, lambda: live.away)
-    for collector in (FeatureCollector(reports), UpkeepCollector(reports), LearnerCollector(live, settings)):
+    left = Reports(store, lambda: live.away)
+    for collector in (
+        FeatureCollector(left),
+        UpkeepCollector(left),
+        LearnerCollector(live, settings),
+        MonitoringCollector(store, lambda: live.away),
+    ):
         meters.registry.register(collector)
     return Services(
         settings=settings,
         meters=meters,
         redis=store,
         lookups=redis.async_client(settings.redis.url, LOOKUP_SECONDS),
-        reports=reports,
+        reports=left,
         live=live,
         predictor=predictor,
         batch_models=registered,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from core import names
@@ -58,6 +59,22 @@ class LakeTable:
     def as_of(self, time: datetime) -> TableState:
         """The newest version at a time; raises NoTable, or NoVersion with what there is."""
         return self._versions.as_of(time, self.current())
+
+    def newest_first(self, column: str) -> list[tuple[str, int, datetime | None]]:
+        """The files of the newest version: address, rows, and the latest time in `column`, latest first.
+
+        Raises NoTable. A file that does not tell its latest time comes first: it may hold anything.
+        """
+        with self._lock:
+            actions = self._newest().get_add_actions(flatten=True)
+            paths, rows = (actions[name].to_pylist() for name in ("path", "num_records"))
+            told = f"max.{column}"
+            known = told in actions.schema.names
+            latest = actions[told].to_pylist() if known else [None] * len(paths)
+        found = [
+            (f"{self._uri}/{path}", int(n or 0), at) for path, n, at in zip(paths, rows, latest, strict=True)
+        ]
+        return sorted(found, key=lambda one: (one[2] is None, one[2] or 0), reverse=True)
 
     def _newest(self) -> DeltaTable:
         from deltalake import DeltaTable

@@ -16,6 +16,7 @@ import msgspec
 from core.api.batch import BatchAnswer, RunsAnswer
 from core.api.client import ATTEMPTS, ApiProblem
 from core.api.client_access import AccessClient
+from core.api.client_monitoring import MonitoringClient
 from core.api.client_predict import PredictClient
 from core.api.diagnostics import DiagnosticsAnswer, DiagnosticTab
 from core.api.jobs import JobLogAnswer, JobsAnswer
@@ -28,7 +29,7 @@ Value = float | int | str
 _ACCEPTED: Final = HTTPStatus.ACCEPTED
 
 
-class BatchClient(AccessClient, PredictClient):
+class BatchClient(AccessClient, PredictClient, MonitoringClient):
     """The client of the whole API."""
 
     def training(self, application: str) -> BatchAnswer:

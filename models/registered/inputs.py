@@ -180,6 +180,12 @@ def _of_cells(one: Input, cells: Sequence[Any]) -> Any:
     return _scaled(one, np.array([np.nan if cell is None else cell for cell in cells], dtype=np.float64))
 
 
+def plain(one: Input, values: pd.Series[Any]) -> npt.NDArray[np.float64]:
+    """A number or flag of the frame, (n,), in the input's own unit."""
+    numbers = values.to_numpy(np.float64)
+    return np.expm1(numbers) if one.log else numbers
+
+
 def _scaled(one: Input, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.log1p(values) if one.log else values
 

@@ -60,6 +60,7 @@ RULES: Final = {
     "DELETE /api/v1/sql/{application}/history": OWN,
     "POST /api/v1/monitoring/{application}/captures": DATA,
     "POST /api/v1/monitoring/{application}/quality": DATA,
+    "POST /api/v1/monitoring/alerts": DATA,
     "POST /api/v1/monitoring/{application}/drift": Rule(Role.OPERATOR, audited=True, large=True),
     "PUT /api/v1/incremental/{application}/champion": DECIDE,
     "POST /api/v1/incremental/{application}/reset": DECIDE,

@@ -18,6 +18,7 @@ from core.batch import DriftReport, Rows, Take
 from core.connect.redis import client
 from core.drift import DriftFound, Verdict
 from core.settings import Settings
+from models.drift.inputs import verdict as judged
 from models.registered.inputs import MISSING, inputs
 from tests.serving.conftest import redis_url
 
@@ -125,4 +126,4 @@ def test_too_few_rows_are_told(here: Settings) -> None:
     [(0.05, 0.01, "stable"), (0.2, 0.01, "moderate"), (0.2, 0.21, "stable"), (0.3, 0.28, "strong")],
 )
 def test_verdicts(psi: float, by_chance: float, verdict: str) -> None:
-    assert drift.verdict(psi, by_chance) == verdict
+    assert judged(psi, by_chance) == verdict

@@ -28,6 +28,8 @@ GIVEN: dict[str, Any] = {
     "parameters": {},
     "on": True,
     "judged": True,
+    "records": [{}],
+    "state": "firing",
 }
 """Arguments by name; of the others their type tells what will do."""
 SIMPLE = {"int": 1, "str": "x", "bool": True}

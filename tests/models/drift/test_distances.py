@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from batch import drifted
-from batch.drifted import Bins
+from models.drift import distances as drifted
+from models.drift.distances import Bins
 
 stats: Any = import_module("scipy.stats")
 distance: Any = import_module("scipy.spatial.distance")

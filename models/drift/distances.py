@@ -31,25 +31,35 @@ class Bins(NamedTuple):
     newest: Floats
 
 
-def binned_numbers(reference: Floats, newest: Floats) -> Bins:
-    """Over the tenths of the reference, and over its values where it has only a few; NaN is null."""
+class Edges(NamedTuple):
+    """Where the bins of a number part: len(labels) - 1 inner edges, ascending."""
+
+    at: Floats
+    labels: list[str]
+
+
+def edges_of(reference: Floats) -> Edges:
+    """The tenths of the reference, or its values where it has only a few; NaN is null."""
     known = reference[~np.isnan(reference)]
     values = np.unique(known)
     if len(values) <= TENTHS:
-        edges = (values[1:] + values[:-1]) / 2
-        labels = [f"{value:.4g}" for value in values] or ["any"]
-    else:
-        edges = np.unique(np.quantile(known, np.linspace(0, 1, TENTHS + 1)[1:-1]))
-        bounds = [f"{edge:.4g}" for edge in edges]
-        middle = [f"{low} to {high}" for low, high in pairwise(bounds)]
-        labels = [f"below {bounds[0]}", *middle, f"from {bounds[-1]}"]
-    counts = (_counted(side, edges, len(labels)) for side in (reference, newest))
-    return Bins([*labels, "null"], *counts)
+        return Edges((values[1:] + values[:-1]) / 2, [f"{value:.4g}" for value in values] or ["any"])
+    edges = np.unique(np.quantile(known, np.linspace(0, 1, TENTHS + 1)[1:-1]))
+    bounds = [f"{edge:.4g}" for edge in edges]
+    middle = [f"{low} to {high}" for low, high in pairwise(bounds)]
+    return Edges(edges, [f"below {bounds[0]}", *middle, f"from {bounds[-1]}"])
 
 
-def _counted(side: Floats, edges: Floats, bins: int) -> Floats:
+def binned_numbers(reference: Floats, newest: Floats) -> Bins:
+    """Over the tenths of the reference, and over its values where it has only a few; NaN is null."""
+    edges = edges_of(reference)
+    return Bins([*edges.labels, "null"], *(counted(side, edges) for side in (reference, newest)))
+
+
+def counted(side: Floats, edges: Edges) -> Floats:
+    """The rows in each bin, and last those without a value."""
     known = side[~np.isnan(side)]
-    inside = np.bincount(np.searchsorted(edges, known, side="right"), minlength=bins)
+    inside = np.bincount(np.searchsorted(edges.at, known, side="right"), minlength=len(edges.labels))
     return np.append(inside, len(side) - len(known)).astype(np.float64)
 
 
@@ -105,13 +115,14 @@ def kolmogorov_smirnov(reference: Floats, newest: Floats) -> float | None:
     return None if found is None else float(np.max(np.abs(found.reference - found.newest)))
 
 
-def wasserstein(reference: Floats, newest: Floats) -> float | None:
+def wasserstein(reference: Floats, newest: Floats, deviation: float | None = None) -> float | None:
     """The area between the distribution functions, in standard deviations of the reference.
 
-    None where a side has no values, or the reference only one.
+    None where a side has no values, or the reference only one. deviation: where it is known otherwise.
     """
     found = _functions(reference, newest)
-    deviation = 0.0 if found is None else float(np.nanstd(reference))
+    if deviation is None:
+        deviation = 0.0 if found is None else float(np.nanstd(reference))
     if found is None or not deviation:
         return None
     gaps = np.abs(found.reference - found.newest)[:-1]

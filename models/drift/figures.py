@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from batch.drifted import Bins
 from core.diagnostics.shapes import Axis, Bars, Cell, Mark, Panel
 from core.drift import MODERATE, STRONG, InputDrift
+from models.drift.distances import Bins
 
 MOST_INPUTS = 25
 MOST_SHOWN = 4
