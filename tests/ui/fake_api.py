@@ -19,8 +19,8 @@ from urllib.parse import parse_qs, urlparse
 import msgspec
 
 from core.applications import APPLICATIONS
-from core.validation import explain, request_type
 from tests.ui import fake_data as data
+from tests.ui import fake_replies
 from tests.ui.fake_batch import FakeBatch
 
 
@@ -130,16 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
         application = APPLICATIONS[body["application"]]
         if path.endswith("/query"):
             return data.query(application, body["sql"])
-        if self.server.mode == "empty":
-            detail = f"{application.online[0]} has not learned enough: 0 of 500 lessons"
-            return 503, data.problem(503, detail)
-        try:
-            msgspec.convert(body["event"], request_type(application))
-        except msgspec.ValidationError as error:
-            found = explain(error)
-            errors = [{"field": found.field, "message": found.detail}]
-            return 422, data.problem(422, "1 field is not valid", errors)
-        return 200, data.reply(application, body["event"])
+        return fake_replies.live(application, body["event"], "explain" in path, self.server.mode == "empty")
 
     def _answer(self, code: int, body: dict[str, Any]) -> None:
         content = msgspec.json.encode(body)

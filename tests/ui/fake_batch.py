@@ -20,7 +20,7 @@ from core.diagnostics.shapes import Fact, Result, Sample
 from core.metrics import batch_metrics
 from core.registry import best
 from core.runs import Evaluated, RunSummary, Span, Window
-from tests.ui import fake_menu, fake_panels
+from tests.ui import fake_menu, fake_panels, fake_replies
 from tests.ui.fake_data import problem
 from tests.ui.fake_scores import GOAL
 
@@ -46,6 +46,8 @@ class FakeBatch:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.results: dict[str, Result] = {}
         self.champions: dict[str, str] = {}
+        self.untrained = False
+        """No champion answers."""
         self.fail = ""
         """Why the next jobs fail; empty: they do not."""
 
@@ -64,6 +66,8 @@ class FakeBatch:
                 return 200, {"runs": runs, "best": best(APPLICATIONS[name].task, runs)}
             case "GET", ["batch", name, "diagnostics"]:
                 return 200, {"application": name, "tabs": fake_menu.menu(APPLICATIONS[name])}
+            case "POST", ["batch", name, "predict"]:
+                return fake_replies.registered(APPLICATIONS[name], body, empty or self.untrained)
             case "POST", ["batch", name, "jobs"]:
                 return 202, self.report(self.start(name, body))
             case "PUT", ["batch", name, "champion"]:
