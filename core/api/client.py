@@ -127,7 +127,7 @@ class Client:
     def predict(self, application: str, event: Mapping[str, Any], explain: bool = False) -> PredictAnswer:
         """What the live model says of an event (without its label); with `explain`, also what moved it."""
         body = {"application": application, "event": dict(event)}
-        asks = {"params": {"explain": 1}} if explain else {}
+        asks: dict[str, Any] = {"params": {"explain": 1}} if explain else {}
         answer = self._call("POST", "/api/v1/incremental/predict", json=body, **asks)
         return self._decode(answer, PredictAnswer)
 
