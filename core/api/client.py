@@ -133,10 +133,12 @@ class Client:
         """The tables that an application's queries may name."""
         return self._get(f"/api/v1/sql/{application}/schema", SchemaAnswer).tables
 
-    def predict(self, application: str, event: Mapping[str, Any]) -> PredictAnswer:
-        """What the live model says of an event (without its label)."""
+    def predict(self, application: str, event: Mapping[str, Any], explain: bool = False) -> PredictAnswer:
+        """What the live model says of an event (without its label); with `explain`, also what moved it."""
         body = {"application": application, "event": dict(event)}
-        return self._decode(self._call("POST", "/api/v1/incremental/predict", json=body), PredictAnswer)
+        asks: dict[str, Any] = {"params": {"explain": 1}} if explain else {}
+        answer = self._call("POST", "/api/v1/incremental/predict", json=body, **asks)
+        return self._decode(answer, PredictAnswer)
 
     def query(self, application: str, sql: str) -> QueryAnswer:
         """What a read-only query returns; the application's events are the table `data`."""
