@@ -37,8 +37,8 @@ def check(request: Request, settings: Settings) -> None:
     else:
         _rows(request.rows, settings.batch.most_rows)
     if isinstance(request, Evaluate):
-        for run in request.run_ids:
-            _run("run_ids", run)
+        for place, run in enumerate(request.run_ids):
+            _run(f"run_ids.{place}", run)
     elif not isinstance(request, Train) and request.run_id:
         _run("run_id", request.run_id)
 
