@@ -16,6 +16,8 @@ from core.batch import JobState
 from core.diagnostics import Cost, Tab, diagnostics
 from core.diagnostics.choices import LIVE, choices, digest
 from core.diagnostics.shapes import Axis, Lines, Panel, Result, Sample
+from core.features import features
+from models.registered.inputs import inputs
 from tests.serving.conftest import Api, make_settings, serving
 from tests.tracking import Trained
 
@@ -73,6 +75,23 @@ def test_every_diagnostic_is_listed_by_tab(api: Api, name: str) -> None:
         for one in tab["diagnostics"]:
             assert one["cost"] in list(Cost)
             assert one["live"] == (tab["tab"] == Tab.LIVE)
+
+
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_the_inputs_that_may_be_chosen_are_the_models(api: Api, name: str) -> None:
+    application = APPLICATIONS[name]
+    known = inputs(application)
+    wanted = {"input": [one.name for one in known], "number": [n.name for n in known if n.kind == "number"]}
+    tabs = api.get(f"/api/v1/batch/{name}/diagnostics").json()["tabs"]
+    seen = set()
+    for one in (one for tab in tabs for each in tab["diagnostics"] for one in each["parameters"]):
+        if one["kind"] in wanted:
+            assert one["values"] == wanted[one["kind"]]
+            assert one["default"] not in one["values"], "empty: the most important one"
+            seen.add(one["kind"])
+    assert seen == set(wanted)
+    assert {one.name for one in features(application)} <= set(wanted["number"]), "what is remembered too"
+    assert application.label not in wanted["input"]
 
 
 def test_a_kept_result_is_given_at_once(api: Api, redis: Redis) -> None:
