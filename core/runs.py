@@ -57,6 +57,8 @@ class Tag(StrEnum):
     """JSON: path of an artifact -> SHA-256 of its bytes."""
     EVALUATED = "evaluated"
     """JSON: the latest window on which it was evaluated, and its scores there."""
+    NUMBERED_AS = "segments_numbered_as"
+    """The champion, by its run, whose segments gave theirs their numbers; none: they are numbered by size."""
     ERROR = "error"
     """Why the run has failed."""
 
@@ -114,6 +116,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     threshold: float | None
     evaluated: Evaluated | None
     digests: dict[str, str]
+    numbered_as: str | None = None
+    """Of a clustering: the run whose segments gave its own their numbers; null: numbered by size."""
     run_url: str | None = None
 
 
@@ -141,6 +145,7 @@ def summary(run: Run, version: int | None = None, aliases: Mapping[str, int] | N
             threshold=run.metrics.get("threshold"),
             evaluated=_tag(tags, Tag.EVALUATED, Evaluated),
             digests=_tag(tags, Tag.DIGESTS, dict[str, str]) or {},
+            numbered_as=tags.get(Tag.NUMBERED_AS),
         )
     except (msgspec.DecodeError, ValueError) as error:
         raise ValueError(f"run {run.id} can't be read: {error}") from None
