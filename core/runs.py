@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from core.connect.mlflow import Run
+from core.recipes import title
 
 MODEL = "model.sealed"
 """Artifact: the model as signed bytes, the only form in which the suite decodes it."""
@@ -95,6 +96,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str
     application: str
     recipe: str
+    title: str = ""
+    """Of the recipe, as people call it."""
     version: int | None
     """Of the registered model; null where the run has none, so that it can't be used."""
     aliases: list[str]
@@ -129,6 +132,7 @@ def summary(run: Run, version: int | None = None, aliases: Mapping[str, int] | N
             run_id=run.id,
             application=tags.get(Tag.APPLICATION, ""),
             recipe=tags.get(Tag.RECIPE, ""),
+            title=title(tags.get(Tag.RECIPE, "")),
             version=version,
             aliases=sorted(name for name, given in (aliases or {}).items() if given == version),
             started=_moment(run.start_ms),

@@ -116,8 +116,8 @@ def _recipes(application: Application) -> list[RecipeAnswer]:
                 ParameterAnswer(
                     name=each.name,
                     default=each.default,
-                    low=None if each.choices else each.low,
-                    high=None if each.choices else each.high,
+                    low=each.low if each.number else None,
+                    high=each.high if each.number else None,
                     choices=list(each.choices),
                     help=each.help,
                 )

@@ -13,6 +13,7 @@ from core.applications import APPLICATIONS
 from core.declaration import Application
 from core.diagnostics import Tab, diagnostics
 from core.diagnostics.shapes import Axis, Fact, Panel, Sample
+from core.recipes import title
 from serving.described import described
 from tests.ui import fake_menu
 from tests.ui.conftest import Open
@@ -171,7 +172,7 @@ def test_the_address_leads_to_the_same_figure(api: FakeApi) -> None:
     test.query_params["view"] = "Diagnostics"
     test.query_params["tab"] = "Features"
     test.query_params["diagnostic"] = "Principal components"
-    test.query_params["run"] = "Version 5, " + APP.batch[1].replace("_", " ")
+    test.query_params["run"] = f"Version 5, {title(APP.batch[1])}"
     test.run()
     assert not test.exception
     assert api.asked == [(f"{BASE}/projection", {"run_id": run_id(5), "parameters": {}})]
