@@ -14,8 +14,8 @@ from serving.encoded import Json
 from serving.openapi import RECORDS_BODY, REGISTERED_RECORDS_BODY, answers
 from serving.problems import application_named
 from serving.records import looked_up
-from serving.routes.batch import asked_of_mlflow
 from serving.services import Serving
+from serving.trainings import of_mlflow
 
 router = APIRouter(prefix="/api/v1", tags=["predictions"])
 
@@ -53,7 +53,7 @@ async def predict_registered_records(
     known = looked_up(services.redis, services.live.away)
 
     def answered() -> RecordsAnswer:
-        return asked_of_mlflow(services, lambda: services.records.registered(found, body, skip_bad, known))
+        return of_mlflow(services, lambda: services.records.registered(found, body, skip_bad, known))
 
     return await _beside(request, answered)
 

@@ -16,12 +16,12 @@ from core.declaration import Application
 from serving.encoded import Json
 from serving.openapi import answers
 from serving.problems import Problem, application_named
-from serving.routes.batch import asked_of_mlflow
 from serving.routes.incremental import asked_of_redis
 from serving.segments import live_segments, newest, registered_segments, require_field, require_segments
 from serving.services import Services, Serving
 from serving.sql.job import TABLE, TABLES
 from serving.tables import NoTable, TableState
+from serving.trainings import of_mlflow
 
 router = APIRouter(prefix="/api/v1", tags=["segments"])
 
@@ -57,7 +57,7 @@ def read_registered_segments(
 ) -> Response:
     """The same by the registered champion, or the model of a run, over the newest events of the table."""
     found = _clustering(application, field)
-    held = asked_of_mlflow(services, lambda: services.batch_predictor.held(found, run_id))
+    held = of_mlflow(services, lambda: services.batch_predictor.held(found, run_id))
     events, features = _tables(services, found)
     import duckdb
 

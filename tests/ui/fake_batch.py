@@ -18,6 +18,7 @@ from core.batch import JobLine, JobReport, JobState, Stage
 from core.declaration import Application, Classification, Clustering
 from core.diagnostics.shapes import Fact, Result, Sample
 from core.metrics import batch_metrics
+from core.recipes import title
 from core.registry import best
 from core.runs import Evaluated, RunSummary, Span, Window
 from tests.ui import fake_drift, fake_menu, fake_panels, fake_replies
@@ -234,7 +235,7 @@ def recipe(name: str) -> dict[str, Any]:
     ]
     kinds = ["none", "Balanced"]
     parameters.append({"name": "class_weights", "default": "none", "choices": kinds, "help": ""})
-    return {"name": name, "title": name.replace("_", " ").capitalize(), "parameters": parameters}
+    return {"name": name, "title": title(name), "parameters": parameters}
 
 
 def run_id(version: int) -> str:
@@ -253,6 +254,7 @@ def run(application: Application, version: int, champion: str) -> RunSummary:
         run_id=run_id(version),
         application=application.name,
         recipe=application.batch[version % 2],
+        title=title(application.batch[version % 2]),
         version=version,
         aliases=["champion"] if run_id(version) == champion else ["challenger"] if version == 5 else [],
         started=ended,
