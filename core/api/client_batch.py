@@ -72,15 +72,6 @@ class BatchClient(AccessClient, PredictClient, MonitoringClient):
         """Makes a run the champion; a problem with status 409 wants both evaluated first."""
         self._call("PUT", f"/api/v1/batch/{application}/champion", json={"run_id": run_id})
 
-    def predict_registered(
-        self, application: str, event: Mapping[str, Any], explain: bool = False
-    ) -> PredictAnswer:
-        """What the registered champion says of an event; with `explain`, also what moved it."""
-        body = {"event": dict(event), "explain": explain}
-        return self._decode(
-            self._call("POST", f"/api/v1/batch/{application}/predict", json=body), PredictAnswer
-        )
-
     def drift(self, application: str) -> DriftFound | None:
         """The latest drift report, or None before the first."""
         try:

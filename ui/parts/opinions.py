@@ -63,7 +63,7 @@ def ask(application: Application, event: Mapping[str, Any], explain: bool = Fals
     live = _said(lambda: client().predict(application.name, event, explain))
     if isinstance(live, ApiProblem) and live.errors:
         return [Opinion(LIVE, live)]
-    batch = _said(lambda: client().predict_registered(application.name, event, explain))
+    batch = _said(lambda: client().predict_registered(application.name, event, explain=explain))
     return [Opinion(LIVE, live), Opinion(BATCH, batch)]
 
 
