@@ -5,6 +5,7 @@ A cell of text that a spreadsheet would take for a formula gets an apostrophe be
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -103,9 +104,8 @@ def _texts(relation: duckdb.DuckDBPyRelation, types: list[str]) -> duckdb.DuckDB
 
 def _distinct(names: list[str], flat: bool) -> list[str]:
     """The columns' names; Parquet readers want them different, spreadsheets want them harmless."""
-    if flat:
-        cells: list[str] = _harmless(pa.array(names, pa.string())).to_pylist()
-        return cells
+    if flat:  # not as an Arrow array: pyarrow imports pandas to make one of a list, for seconds
+        return [f"'{name}" if re.match(_FORMULA, name) else name for name in names]
     seen: dict[str, int] = {}
     told = []
     for name in names:
