@@ -14,7 +14,8 @@ from urllib.parse import quote
 import msgspec
 
 from core.api.batch import BatchAnswer, RunsAnswer
-from core.api.client import ATTEMPTS, ApiProblem, Client
+from core.api.client import ATTEMPTS, ApiProblem
+from core.api.client_sql import SqlClient
 from core.api.diagnostics import DiagnosticsAnswer, DiagnosticTab
 from core.api.jobs import JobLogAnswer, JobsAnswer
 from core.batch import JobReport, Request
@@ -26,7 +27,7 @@ Value = float | int | str
 _ACCEPTED: Final = HTTPStatus.ACCEPTED
 
 
-class BatchClient(Client):
+class BatchClient(SqlClient):
     """The client of the whole API."""
 
     def training(self, application: str) -> BatchAnswer:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Callable, Iterator
 from itertools import chain
 
 import duckdb
@@ -116,7 +117,9 @@ def _taken(relation: duckdb.DuckDBPyRelation, job: Job) -> tuple[pa.Table, bool]
     batches: list[pa.RecordBatch] = []
     rows = taken_bytes = 0
     enough = 0.0
-    for batch in reader:
+    for batch in _until_stopped(reader, lambda: rows > job.rows):
+        if batch is None:
+            return _table(batches, reader.schema, most), False
         taken_bytes += batch.nbytes
         if taken_bytes > job.answer_bytes:
             if rows <= job.rows:
@@ -131,6 +134,18 @@ def _taken(relation: duckdb.DuckDBPyRelation, job: Job) -> tuple[pa.Table, bool]
             if time.perf_counter() - enough > REST_S:
                 return _table(batches, reader.schema, most), False
     return _table(batches, reader.schema, most), True
+
+
+def _until_stopped(
+    reader: pa.RecordBatchReader, enough: Callable[[], bool]
+) -> Iterator[pa.RecordBatch | None]:
+    """The batches; None where the time is up and there are enough rows to answer with."""
+    try:
+        yield from reader
+    except OSError:
+        if not enough():
+            raise
+        yield None
 
 
 def _table(batches: list[pa.RecordBatch], schema: pa.Schema, most: int) -> pa.Table:

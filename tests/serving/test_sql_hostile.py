@@ -199,7 +199,9 @@ def joined(*parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 CALLS = joined(FUNCTIONS, BLANKS, st.just("("), PATHS, st.just(")"))
-SOURCES = joined(st.one_of(CALLS, PATHS, st.just("data"), st.just("at_version_0.data")), VERSIONS)
+SOURCES = joined(
+    st.one_of(CALLS, PATHS, st.just("data"), st.just("data"), st.just("at_version_0.data")), VERSIONS
+)
 VALUES = st.one_of(st.just("*"), st.just("content"), CALLS, PATHS, st.just("1"), st.just("'''"))
 
 
@@ -231,7 +233,7 @@ def canaries(lake: Path) -> Canaries:
     return Canaries(lake)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=TEXTS, mode=st.sampled_from([Mode.ROWS, Mode.PLAN, Mode.CSV]))
 def test_nothing_that_can_be_composed_gets_out(lake: Path, canaries: Canaries, text: str, mode: Mode) -> None:
     sql, sent = canaries.filled(text), list[bytes]()
