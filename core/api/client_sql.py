@@ -27,7 +27,7 @@ class SqlClient(Client):
     """The client with all of SQL."""
 
     def page(self, application: str, cursor: str) -> QueryAnswer:
-        """The page that a cursor leads to, of the same versions; a problem with status 400 once it expired."""
+        """The page that a cursor leads to, of the same versions; status 400 once it has expired."""
         body = {"application": application, "cursor": cursor}
         response = self._call(
             "POST", "/api/v1/sql/query", json=body, timeout=self._sql_timeout, attempts=ATTEMPTS

@@ -26,10 +26,11 @@ _MARKED = (
     "THEN concat('''', {text}) ELSE {text} END"
 )
 _LONG_NUMBERS = ("HUGEINT", "UHUGEINT", "BIGNUM", "DECIMAL")
-_PLAIN = frozenset(
-    ("BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
-    + ("FLOAT", "DOUBLE", "DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
-)
+_WHOLE = frozenset(f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG")) | {
+    "INTEGER",
+    "UINTEGER",
+}
+_PLAIN = _WHOLE | {"BOOLEAN", "FLOAT", "DOUBLE", "DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"}
 
 
 class _Sink:
