@@ -18,6 +18,7 @@ from core.api.client import ATTEMPTS, ApiProblem
 from core.api.client_access import AccessClient
 from core.api.client_monitoring import MonitoringClient
 from core.api.client_predict import PredictClient
+from core.api.client_sql import SqlClient
 from core.api.diagnostics import DiagnosticsAnswer, DiagnosticTab
 from core.api.jobs import JobLogAnswer, JobsAnswer
 from core.api.predict import PredictAnswer
@@ -31,7 +32,7 @@ Value = float | int | str
 _ACCEPTED: Final = HTTPStatus.ACCEPTED
 
 
-class BatchClient(AccessClient, PredictClient, MonitoringClient):
+class BatchClient(AccessClient, PredictClient, MonitoringClient, SqlClient):
     """The client of the whole API."""
 
     def training(self, application: str) -> BatchAnswer:

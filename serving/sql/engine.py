@@ -51,15 +51,15 @@ class Engine:
             return failure.failure
         except (duckdb.OutOfMemoryException, MemoryError):
             self._forget()
-            return Failure(
-                why=Why.MEMORY, detail=f"the query needs more than {work.memory_mib} MiB of memory"
-            )
+            return _too_much(work)
         except duckdb.InterruptException:
-            return Failure(why=Why.TIME, detail=f"the query was stopped after {work.seconds:g} s")
+            return _too_long(work)
+        except OSError as error:  # what went wrong while rows were streamed, by way of Arrow
+            self._forget()
+            return _streamed(str(error), work)
         except (duckdb.Error, pa.ArrowException, RecursionError, ValueError, OverflowError) as error:
             self._forget()  # an error inside the engine may leave a database that answers nothing more
-            tables = work.tables if isinstance(work, Job) else {}
-            return Failure(why=Why.ERROR, detail=without_paths(str(error), tables))
+            return _error(str(error), work)
 
     def _run(self, job: Job, send: Callable[[bytes], None]) -> Outcome:
         with self._warm(job).cursor() as connection:
@@ -90,6 +90,24 @@ class Engine:
         if self._database is not None:
             self._database.close()
         self._database = None
+
+
+def _error(message: str, work: Work) -> Failure:
+    return Failure(why=Why.ERROR, detail=without_paths(message, work.tables if isinstance(work, Job) else {}))
+
+
+def _too_much(work: Work) -> Failure:
+    return Failure(why=Why.MEMORY, detail=f"the query needs more than {work.memory_mib} MiB of memory")
+
+
+def _too_long(work: Work) -> Failure:
+    return Failure(why=Why.TIME, detail=f"the query was stopped after {work.seconds:g} s")
+
+
+def _streamed(message: str, work: Work) -> Failure:
+    if message.startswith("INTERRUPT"):
+        return _too_long(work)
+    return _too_much(work) if message.startswith("Out of Memory") else _error(message, work)
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection, job: Job) -> None:

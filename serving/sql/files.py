@@ -10,7 +10,6 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
 from serving.sql.job import Job, Mode, Written
@@ -19,8 +18,19 @@ from serving.sql.rows import exact, related
 PIECE_BYTES = 256 * 1024
 BATCH_ROWS = 20_000
 
-_FORMULA = r"^[=+\-@\t\r\n|%]"
-_NESTED = ("STRUCT", "MAP", "BLOB")
+_FORMULA = "=+-@\t\r\n"
+"""A spreadsheet runs a cell that starts with one of these."""
+
+_MARKED = (
+    "CASE WHEN left({text}, 1) IN ('=', '+', '-', '@', chr(9), chr(10), chr(13)) "
+    "THEN concat('''', {text}) ELSE {text} END"
+)
+_LONG_NUMBERS = ("HUGEINT", "UHUGEINT", "BIGNUM", "DECIMAL")
+_WHOLE = frozenset(f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG")) | {
+    "INTEGER",
+    "UINTEGER",
+}
+_PLAIN = _WHOLE | {"BOOLEAN", "FLOAT", "DOUBLE", "DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"}
 
 
 class _Sink:
@@ -76,8 +86,7 @@ def written(connection: duckdb.DuckDBPyConnection, job: Job, send: Callable[[byt
     with pa.PythonFile(sink, mode="w") as file, _writer(file, schema, flat) as writer:
         for found in reader:
             batch = found.slice(0, job.rows - rows)
-            columns = [_harmless(one) if flat else one for one in batch.columns]
-            writer.write_batch(pa.record_batch(columns, schema=schema))
+            writer.write_batch(pa.record_batch(batch.columns, schema=schema))
             rows += batch.num_rows
             if rows >= job.rows:
                 break
@@ -92,36 +101,27 @@ def _writer(file: pa.PythonFile, schema: pa.Schema, flat: bool) -> Any:
 
 
 def _texts(relation: duckdb.DuckDBPyRelation, types: list[str]) -> duckdb.DuckDBPyRelation:
-    """The same rows with everything that a CSV cell can't hold written as text."""
-    plain = exact(relation, types)
-    nested = [str(kind).startswith(_NESTED) or str(kind).endswith("]") for kind in plain.types]
-    if not any(nested):
-        return plain
-    parts = (f"CAST(#{n} AS VARCHAR) AS c{n}" if one else f"#{n} AS c{n}" for n, one in enumerate(nested, 1))
-    return plain.project(", ".join(parts))
+    """The same rows with whatever is no number, time or flag as harmless text."""
+    parts = (f"{_cell(f'#{n}', kind)} AS c{n}" for n, kind in enumerate(types, 1))
+    return relation.project(", ".join(parts))
+
+
+def _cell(column: str, kind: str) -> str:
+    text = f"CAST({column} AS VARCHAR)"
+    if kind.endswith("]"):
+        return _MARKED.format(text=text)
+    if kind.startswith(_LONG_NUMBERS):
+        return text
+    return column if kind.partition("(")[0] in _PLAIN else _MARKED.format(text=text)
 
 
 def _distinct(names: list[str], flat: bool) -> list[str]:
     """The columns' names; Parquet readers want them different, spreadsheets want them harmless."""
-    if flat:
-        cells: list[str] = _harmless(pa.array(names, pa.string())).to_pylist()
-        return cells
+    if flat:  # not as an Arrow array: pyarrow imports pandas to make one of a list, for seconds
+        return [f"'{name}" if name.startswith(tuple(_FORMULA)) else name for name in names]
     seen: dict[str, int] = {}
     told = []
     for name in names:
         seen[name] = seen.get(name, 0) + 1
         told.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
     return told
-
-
-def _harmless(cells: pa.Array) -> pa.Array:
-    """Texts that no spreadsheet takes for a formula; columns of other types as they are."""
-    if pa.types.is_dictionary(cells.type):
-        cells = cells.dictionary_decode()
-    if not (pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)):
-        return cells
-    formulas = pc.match_substring_regex(cells, _FORMULA)
-    if not pc.any(formulas).as_py():
-        return cells
-    marked = pc.binary_join_element_wise(pa.scalar("'", cells.type), cells, pa.scalar("", cells.type))
-    return pc.if_else(formulas, marked, cells)

@@ -111,30 +111,56 @@ def _taken(relation: duckdb.DuckDBPyRelation, job: Job) -> tuple[pa.Table, bool]
 
     Where no pages are kept, one row more than the page is taken if there is one.
     """
-    reader = relation.to_arrow_reader(BATCH_ROWS)
     most = max(job.rows, job.keep)
-    batches: list[pa.RecordBatch] = []
-    rows = taken_bytes = 0
-    enough = 0.0
-    for batch in reader:
-        taken_bytes += batch.nbytes
-        if taken_bytes > job.answer_bytes:
-            if rows <= job.rows:
-                raise _too_large(job.answer_bytes)
-            return _table(batches, reader.schema, most), False
-        batches.append(batch)
-        rows += batch.num_rows
-        if rows > most:
-            return _table(batches, reader.schema, most if job.keep else most + 1), False
-        if rows > job.rows:
-            enough = enough or time.perf_counter()
-            if time.perf_counter() - enough > REST_S:
-                return _table(batches, reader.schema, most), False
-    return _table(batches, reader.schema, most), True
+    taken = _Taken(relation.to_arrow_reader(BATCH_ROWS), job)
+    whole = taken.read(most)
+    return taken.table(most if job.keep else most + 1), whole
 
 
-def _table(batches: list[pa.RecordBatch], schema: pa.Schema, most: int) -> pa.Table:
-    return pa.Table.from_batches(batches, schema=schema).slice(0, most)
+class _Taken:
+    """The batches of a query that were read so far."""
+
+    def __init__(self, reader: pa.RecordBatchReader, job: Job) -> None:
+        self._reader = reader
+        self._job = job
+        self._batches: list[pa.RecordBatch] = []
+        self._rows = self._bytes = 0
+
+    def read(self, most: int) -> bool:
+        """Reads on until there are more than `most` rows; returns whether these are all there are.
+
+        Once there are enough for the first page, neither time nor size is an error any more.
+        """
+        try:
+            return self._read(most)
+        except OSError:  # an interrupt, by way of Arrow
+            if not self._enough:
+                raise
+            return False
+
+    def _read(self, most: int) -> bool:
+        until = float("inf")
+        for batch in self._reader:
+            if self._bytes + batch.nbytes > self._job.answer_bytes:
+                if self._enough:
+                    return False
+                raise _too_large(self._job.answer_bytes)
+            self._batches.append(batch)
+            self._rows += batch.num_rows
+            self._bytes += batch.nbytes
+            if self._rows > most or time.perf_counter() > until:
+                return False
+            if self._enough:
+                until = min(until, time.perf_counter() + REST_S)
+        return True
+
+    @property
+    def _enough(self) -> bool:
+        return self._rows > self._job.rows
+
+    def table(self, most: int) -> pa.Table:
+        """The first `most` of the rows."""
+        return pa.Table.from_batches(self._batches, schema=self._reader.schema).slice(0, most)
 
 
 def _packed(table: pa.Table) -> bytes:

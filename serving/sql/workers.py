@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
@@ -97,6 +98,8 @@ class Worker:
 
     def _death(self, job: Work) -> Failure:
         """Why the process ended in the middle of a query."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(GRACE_S)  # it has closed the connection: how it ends says why
         self.kill()
         status = self._process.returncode
         if status == OVERTIME_STATUS:

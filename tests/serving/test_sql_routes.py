@@ -1,4 +1,4 @@
-"""What surrounds a query: versions, pages, plans, files, history, saved queries, stopping."""
+"""What surrounds a query: pages, plans, files, history, saved queries, stopping."""
 
 # ruff: noqa: S608 - texts of queries are what this is about
 
@@ -14,13 +14,12 @@ from typing import Any
 import httpx
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable, write_deltalake
+from deltalake import DeltaTable
 from pyarrow import csv, parquet
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core import settings as all_settings
 from core.applications import APPLICATIONS
-from core.names import EVENT_DATE
 from core.schemas import events_schema
 from serving.app import create_app
 from serving.sql import remembered
@@ -32,7 +31,7 @@ from tests.serving.test_sql import problem
 
 NAME = CLASSIFIER.name
 OTHER = next(one for name, one in APPLICATIONS.items() if name != NAME)
-FIRST, ROWS = 40, 60
+ROWS = 60
 ENDLESS = "SELECT count(*) FROM range(1000000) a, range(1000000) b"
 
 
@@ -52,16 +51,17 @@ class _Named:
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("state") / "lake"
-    append(folder, CLASSIFIER, range(FIRST))
+    append(folder, CLASSIFIER, range(40))
     append_features(folder, CLASSIFIER, range(ROWS))
-    time.sleep(0.05)  # commits are dated in milliseconds
-    append(folder, CLASSIFIER, range(FIRST, ROWS))
+    append(folder, CLASSIFIER, range(40, ROWS))
     return folder
 
 
 @pytest.fixture(scope="module")
 def api(lake: Path, redis_url: str) -> Iterator[Api]:
-    limits = all_settings.Serving(sql_seconds=20, sql_rows=50, sql_kept_rows=100, sql_export_seconds=2)
+    limits = all_settings.Serving(
+        sql_rows=50, sql_kept_rows=100, sql_export_seconds=2, sql_export_rows=100_000_000
+    )
     settings = make_settings(lake.parent, redis_url, serving=limits)
     app = create_app(settings)
     app.add_middleware(_Named)
@@ -84,105 +84,23 @@ def rows(api: httpx.Client, sql: str, **more: Any) -> Any:
     return response.json()["rows"]
 
 
-# Versions
-
-
-@pytest.mark.parametrize(
-    "table",
-    [
-        "data AS OF VERSION 0",
-        "data as\n of /* x */ version 0",
-        "DATA AT (VERSION => 0)",
-        '"data" AS OF VERSION 0 AS d',
-    ],
-)
-def test_a_table_as_of_a_version(api: Api, table: str) -> None:
-    answer = ask(api, f"SELECT count(*) FROM {table}").json()
-    assert answer["rows"] == [[FIRST]]
-    assert answer["versions"] == {"data AS OF VERSION 0": 0}
-    assert answer["table_version"] == 1
-
-
-def test_a_table_as_of_a_time(api: Api, lake: Path) -> None:
-    newest, oldest = DeltaTable(table_uri(lake, CLASSIFIER)).history()
-    for commit, count in ((oldest, FIRST), (newest, ROWS)):
-        at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(commit["timestamp"] // 1000))
-        at = f"{at}.{commit['timestamp'] % 1000:03d}Z"
-        assert rows(api, f"SELECT count(*) FROM data AS OF TIMESTAMP '{at}'") == [[count]]
-        assert rows(api, f"SELECT count(*) FROM data AT (TIMESTAMP => '{at}')") == [[count]]
-
-
-def test_versions_join(api: Api) -> None:
-    sql = """SELECT count(*), count(old.source_offset), count(f.late)
-        FROM data LEFT JOIN data AS OF VERSION 0 old USING (source_offset)
-        LEFT JOIN features AS OF VERSION 0 AS f USING (source_offset)"""
-    assert rows(api, sql) == [[ROWS, FIRST, ROWS]]
-
-
-def test_the_table_keeps_its_name(api: Api) -> None:
-    sql = "SELECT max(data.source_offset) FROM data AS OF VERSION 0"
-    assert rows(api, sql) == [[FIRST - 1]]
-
-
-def test_texts_and_remarks_stay_what_they_are(api: Api) -> None:
-    sql = "SELECT 'data AS OF VERSION 0' -- data AS OF VERSION 9"
-    assert rows(api, sql) == [["data AS OF VERSION 0"]]
-
-
-@pytest.mark.parametrize(
-    ("when", "said"),
-    [
-        ("VERSION 7", "data has no version 7 yet; there are versions 0 ("),
-        (
-            "TIMESTAMP '2020-01-01'",
-            "data was not there yet at 2020-01-01T00:00:00.000Z; there are",
-        ),
-        ("TIMESTAMP '2090-01-01'", "lies in the future; there are versions 0 ("),
-        ("VERSION x", "VERSION wants a whole number, not 'x'"),
-        ("TIMESTAMP 'noon'", "TIMESTAMP wants a time in quotes"),
-    ],
-)
-def test_a_version_that_is_not_there(api: Api, when: str, said: str) -> None:
-    detail = problem(ask(api, f"SELECT count(*) FROM data AS OF {when}"), 400)["detail"]
-    assert said in detail
-
-
-def test_versions_whose_files_or_log_are_gone(api: Api, lake: Path) -> None:
-    uri = table_uri(lake, OTHER)
-    append(lake, OTHER, range(3))
-    empty = events_schema(OTHER).empty_table()
-    write_deltalake(uri, empty, mode="overwrite", partition_by=[EVENT_DATE])
-    append(lake, OTHER, range(5))
-    ask_old = {"application": OTHER.name, "sql": "SELECT count(*) FROM data AS OF VERSION 0"}
-    assert api.post("/api/v1/sql/query", json=ask_old).json()["rows"] == [[3]]
-    table = DeltaTable(uri)
-    table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
-    detail = problem(api.post("/api/v1/sql/query", json=ask_old), 400)["detail"]
-    assert "the files of version 0 of data are no longer kept; there are versions 1 (" in detail
-    table.update_incremental()
-    table.create_checkpoint()
-    for version in (0, 1):
-        (Path(uri) / "_delta_log" / f"{version:020d}.json").unlink()
-    detail = problem(api.post("/api/v1/sql/query", json=ask_old), 400)["detail"]
-    assert "data has no version 0 any more" in detail
-
-
 # Pages
 
 
 def test_pages_are_of_one_version(api: Api, lake: Path) -> None:
+    before = DeltaTable(table_uri(lake, CLASSIFIER)).version()
     sql = "SELECT source_offset FROM data ORDER BY 1"
-    append_to = APPLICATIONS[OTHER.name]
     answer = ask(api, sql, limit=25).json()
     seen = answer["rows"]
-    append(lake, append_to, range(3))
+    append(lake, CLASSIFIER, range(1))
     while answer["cursor"]:
         answer = ask(api, cursor=answer["cursor"]).json()
         assert answer["columns"][0]["name"] == "source_offset"
         seen += answer["rows"]
     assert seen == [[n] for n in range(ROWS)]
     assert answer["truncated"] is False
-    assert answer["row_count"] == 10
+    assert (answer["row_count"], answer["versions"]) == (10, {"data": before})
+    DeltaTable(table_uri(lake, CLASSIFIER)).restore(before)
 
 
 def test_pages_end_at_what_is_kept(api: Api) -> None:
@@ -284,7 +202,7 @@ def test_an_export_is_a_file(api: Api, lake: Path) -> None:
         response = ask(api, sql, "export", format=form)
         assert response.status_code == 200, response.text
         assert response.headers["content-disposition"] == f'attachment; filename="{NAME}.{form}"'
-        assert response.headers["x-most-rows"] == "1000000"
+        assert response.headers["x-most-rows"] == "100000000"
         source = io.BytesIO(response.content)
         table = csv.read_csv(source) if form == "csv" else parquet.read_table(source)
         assert table["source_offset"].to_pylist() == list(range(ROWS))
@@ -322,9 +240,8 @@ def test_an_export_is_limited_in_rows_and_types_survive(lake: Path) -> None:
 
 
 def test_an_export_beyond_its_time_breaks_off_and_leaves_room(api: Api) -> None:
-    endless = "SELECT i, md5(i::VARCHAR) FROM range(100000000) t(i) WHERE i > 10 OR hash(i) = 0"
     with pytest.raises(httpx.RemoteProtocolError):
-        ask(api, f"{endless} UNION ALL {endless}".replace("md5(i::VARCHAR)", SLOW), "export", format="csv")
+        ask(api, f"SELECT {SLOW} FROM range(100000000) t(i)", "export", format="csv")
     eventually(lambda: ask(api, "SELECT 1", "export", format="csv").status_code == 200)
 
 
@@ -360,7 +277,7 @@ def test_templates_are_the_declarations(api: Api) -> None:
 
 def test_rows_come_from_the_log(api: Api) -> None:
     found = {one["name"]: one for one in api.get(f"/api/v1/sql/{NAME}/rows").json()["tables"]}
-    assert found["data"] == {"name": "data", "rows": ROWS, "version": 1}
+    assert (found["data"]["rows"], found["data"]["version"] > 0) == (ROWS, True)
     assert found["features"]["rows"] == ROWS
     assert found["rejects"] == {"name": "rejects", "rows": None, "version": None}
 
@@ -425,9 +342,8 @@ def test_a_query_is_stopped_by_its_caller_only(api: Api) -> None:
     thread.start()
     eventually(lambda: api.services.sql.running.names("ann") == ["mine"])
     time.sleep(0.2)
-    assert (
-        "none" in problem(api.delete("/api/v1/sql/queries/mine", headers={"x-caller": "bob"}), 404)["detail"]
-    )
+    url, mine = "/api/v1/sql/queries/mine", {"x-caller": "ann"}
+    assert "there are none" in problem(api.delete(url, headers={"x-caller": "bob"}), 404)["detail"]
     again = problem(ask(api, "SELECT 1", query_id="mine"), 409)
     assert [one["field"] for one in again["errors"]] == ["query_id"]
     started = time.monotonic()
