@@ -75,7 +75,7 @@ def test_home_shows_the_api_s_own_words(home: Callable[[], AppTest], api: FakeAp
 def test_home_says_that_a_token_is_needed(
     home: Callable[[], AppTest], api: FakeApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    api.token = "a-token-of-the-tests-0123"
+    api.token = "a-token-of-the-tests-0123"  # noqa: S105
     test = home()
     assert not test.exception
     assert "Set MILLRACE_UI__TOKEN to one of its tokens" in test.warning[0].value
