@@ -29,6 +29,7 @@ from serving.problems import Problem, send_problem
 
 MIB: Final = 2**20
 SMALL_BODY_MIB: Final = 1
+HUGE_BODY: Final = 64 * MIB
 
 _SUMMARISED: Final = 2**16
 """Larger bodies have no summary in the audit log."""
@@ -220,12 +221,15 @@ def _may(holder: Holder, request: _Request) -> None:
 
 
 def _small_enough(request: _Request, most: int) -> None:
-    """Refuses a body that says itself that it is too large, before any of it is read."""
+    """Refuses a body that says itself that it is too large, before any of it is read.
+
+    What still comes of it is thrown away by the server, so that the caller gets to read the answer; of a
+    huge one the connection ends instead.
+    """
     for length in request.all(b"content-length"):
         if length.isdigit() and int(length) > most:
-            raise Problem(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _too_large(most), headers={"connection": "close"}
-            )
+            headers = {"connection": "close"} if int(length) > HUGE_BODY else None
+            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _too_large(most), headers=headers)
 
 
 def _too_large(most: int) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import re
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,16 @@ def with_tokens(var: Path, redis_url: str = "redis://127.0.0.1:1/0", **serving: 
 
 def bearer(role: Role) -> dict[str, str]:
     return {"authorization": f"Bearer {SECRETS[role]}"}
+
+
+@contextmanager
+def asking(api: Api, token: str) -> Iterator[AccessClient]:
+    """The typed client with a token."""
+    client = AccessClient(str(api.base_url), 5, 5, token=token)
+    try:
+        yield client
+    finally:
+        client.close()
 
 
 @pytest.fixture(scope="module")
@@ -123,10 +134,11 @@ def test_the_rule_is_that_of_the_route_which_answers(tmp_path: Path) -> None:
 
 def test_who_am_i(api: Api) -> None:
     for role in Role:
-        found = AccessClient(str(api.base_url), 5, 5, token=SECRETS[role]).access()
+        with asking(api, SECRETS[role]) as client:
+            found = client.access()
         assert (found.caller, found.role, found.tokens) == (role[:3], role, True)
-    with pytest.raises(ApiProblem, match="the token is not known") as caught:
-        AccessClient(str(api.base_url), 5, 5, token="wrong").access()  # noqa: S106
+    with asking(api, "wrong") as client, pytest.raises(ApiProblem, match="is not known") as caught:
+        client.access()
     assert caught.value.status == 401
 
 

@@ -21,7 +21,7 @@ from core.connect.redis import client as redis_client
 from serving.access import audit
 from serving.access.audit import Audit, summary
 from tests.serving.conftest import Api, eventually, make_settings, serving
-from tests.serving.test_access import SECRETS, bearer, with_tokens
+from tests.serving.test_access import SECRETS, asking, bearer, with_tokens
 
 NAME, OTHER = list(APPLICATIONS)[:2]
 PAUSE = f"/api/v1/incremental/{NAME}/training"
@@ -36,6 +36,12 @@ def api(tmp_path: Path, redis: Redis, redis_url: str) -> Iterator[Api]:
         yield client
 
 
+@pytest.fixture
+def admin(api: Api) -> Iterator[AccessClient]:
+    with asking(api, SECRETS[Role.ADMIN]) as client:
+        yield client
+
+
 def written(api: Api, count: int) -> list[dict[str, Any]]:
     """The lines of the file, once there are so many."""
     file = api.services.audit.file
@@ -43,7 +49,7 @@ def written(api: Api, count: int) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text().splitlines()]
 
 
-def test_an_entry_says_who_did_what(api: Api) -> None:
+def test_an_entry_says_who_did_what(api: Api, admin: AccessClient) -> None:
     answer = api.put(PAUSE, json={"on": False}, headers={"x-request-id": "r-1"})
     assert answer.status_code == 200
     [entry] = written(api, 1)
@@ -59,7 +65,6 @@ def test_an_entry_says_who_did_what(api: Api) -> None:
         "body": {"on": False},
     }
     assert api.services.audit.file.stat().st_mode & 0o777 == 0o600
-    admin = AccessClient(str(api.base_url), 5, 5, token=SECRETS[Role.ADMIN])
     eventually(lambda: admin.audit(10))
     [told] = admin.audit(10)
     assert msgspec.structs.asdict(told) | {"time": 0} == entry | {"time": 0, "role": Role.OPERATOR}
@@ -81,11 +86,10 @@ def test_questions_are_not_told_and_refusals_are(api: Api) -> None:
     ]
 
 
-def test_the_log_is_chosen_from(api: Api) -> None:
+def test_the_log_is_chosen_from(api: Api, admin: AccessClient) -> None:
     for name in (NAME, OTHER, NAME):
         assert api.put(f"/api/v1/incremental/{name}/training", json={"on": True}).status_code == 200
     api.put(PAUSE, json={"on": False}, headers=bearer(Role.ADMIN))
-    admin = AccessClient(str(api.base_url), 5, 5, token=SECRETS[Role.ADMIN])
     eventually(lambda: len(admin.audit(10)) == 4)
     assert [one.path["application"] for one in admin.audit(10)] == [NAME, NAME, OTHER, NAME]
     assert [one.caller for one in admin.audit(1)] == ["adm"]

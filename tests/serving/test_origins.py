@@ -9,6 +9,7 @@ import pytest
 from core.api.access import Role
 from core.applications import APPLICATIONS
 from serving.app import create_app
+from tests.e2e.browser import chromium
 from tests.serving.conftest import Api, make_settings, serving
 from tests.serving.test_access import bearer, with_tokens
 
@@ -101,3 +102,21 @@ def test_a_listed_page_may_ask(listing: Api) -> None:
     assert refused.headers["access-control-allow-origin"] == LISTED, "the page can read what is wrong"
     foreign = bearer(Role.OPERATOR) | {"origin": f"{LISTED}.evil.example"}
     assert listing.put(PAUSE, json={"on": 1}, headers=foreign).status_code == 403
+
+
+@pytest.mark.parametrize(("page", "drawn"), [("/docs", ".opblock"), ("/redoc", "h1")])
+def test_the_pages_of_docs_are_drawn_under_their_policy(api: Api, page: str, drawn: str) -> None:
+    """In a real browser: nothing that they need is forbidden, and nothing of the internet is asked for."""
+    told: list[str] = []
+    answered: list[str] = []
+    with chromium() as browser:
+        tab = browser.new_page()
+        tab.on("console", lambda message: told.append(message.text))
+        tab.on("pageerror", lambda error: told.append(str(error)))
+        tab.on("response", lambda response: answered.append(response.url))
+        tab.goto(own(api) + page)
+        tab.wait_for_selector(drawn, timeout=30_000)
+    # ReDoc would load its maker's logo from elsewhere: the policy keeps it from doing so.
+    wrong = [text for text in told if "Security Policy" in text or "Error" in text]
+    assert not [text for text in wrong if "logo" not in text]
+    assert all(url.startswith((own(api), "data:", "blob:")) for url in answered), answered

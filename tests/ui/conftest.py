@@ -25,9 +25,9 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
     with serving() as server:
         monkeypatch.setenv("MILLRACE_UI__API_URL", server.url)
         monkeypatch.setenv("MILLRACE_UI__API_TIMEOUT_SECONDS", "3")
-        _forget()
+        forget()
         yield server
-    _forget()
+    forget()
 
 
 @pytest.fixture
@@ -55,7 +55,8 @@ def _screen(name: str) -> None:
     application.show(APPLICATIONS[name])
 
 
-def _forget() -> None:
+def forget() -> None:
+    """Nothing that was read or asked before is remembered."""
     settings.cache_clear()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -42,6 +42,8 @@ class FakeApi(ThreadingHTTPServer):
         self.batch = FakeBatch()
         self.hung_up = threading.Event()
         """A caller cut the connection while its query ran."""
+        self.token = ""
+        """Where it is set, only who shows it is answered."""
 
     @property
     def url(self) -> str:
@@ -93,6 +95,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if self.server.mode == "refusing":
             self._answer(503, data.problem(503, "Redis is away"))
+            return
+        if self.server.mode == "forbidding":
+            self._answer(403, data.problem(403, "this needs the role operator; ann has the role viewer"))
             return
         name = self.path.split("/")[-2]
         self.server.control[name] = self.server.control.get(name, {}) | {"training": body["on"]}
@@ -152,6 +157,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.settimeout(None)
 
     def _answer(self, code: int, body: dict[str, Any]) -> None:
+        wanted = f"Bearer {self.server.token}"
+        if self.server.token and self.headers.get("authorization") != wanted:
+            code, body = 401, data.problem(401, "a token is needed: Authorization: Bearer TOKEN")
         content = msgspec.json.encode(body)
         self.send_response(code)
         kind = "application/json" if code < 400 else "application/problem+json"

@@ -12,7 +12,7 @@ from core import forms
 from core.applications import APPLICATIONS
 from core.declaration import Application, Category, Entity, Number
 from core.metrics import metrics
-from tests.ui.conftest import Open
+from tests.ui.conftest import Open, forget
 from tests.ui.fake_api import FakeApi
 from ui.parts import form
 from ui.screens.application import VIEWS
@@ -70,6 +70,21 @@ def test_home_shows_the_api_s_own_words(home: Callable[[], AppTest], api: FakeAp
     test = home()
     assert not test.exception
     assert "the cache does not answer" in test.warning[0].value
+
+
+def test_home_says_that_a_token_is_needed(
+    home: Callable[[], AppTest], api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.token = "a-token-of-the-tests-0123"  # noqa: S105
+    test = home()
+    assert not test.exception
+    assert "Set MILLRACE_UI__TOKEN to one of its tokens" in test.warning[0].value
+    monkeypatch.setenv("MILLRACE_UI__TOKEN", api.token)
+    forget()
+    test = home()
+    assert not test.exception
+    assert not test.warning
+    assert api.token not in text(test)
 
 
 @EVERY

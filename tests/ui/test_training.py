@@ -59,6 +59,16 @@ def test_what_the_api_refuses_is_told_and_the_switch_stays(opened: Open, api: Fa
     assert switch(test).value is True
 
 
+def test_what_the_role_does_not_allow_is_told(opened: Open, api: FakeApi) -> None:
+    test = opened(APP, "Live")
+    api.mode = "forbidding"
+    switch(test).set_value(False).run()
+    assert not test.exception
+    assert "this needs the role operator; ann has the role viewer" in text(test)
+    assert "MILLRACE_UI__TOKEN" in text(test)
+    assert switch(test).value is True
+
+
 def test_another_person_s_switch_shows_here(opened: Open, api: FakeApi) -> None:
     test = opened(APP, "Live")
     api.control[APP.name] = {"training": False, "state": "paused"}
