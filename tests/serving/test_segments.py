@@ -14,12 +14,12 @@ from redis import Redis
 
 from core.applications import APPLICATIONS
 from core.declaration import Category, Clustering, leaves
-from core.names import recent_key
+from core.names import recent_key, snapshot_key
 from models import build, row
 from models.registered.inputs import paths
 from serving.segments import NEWEST, newest
 from tests.serving.conftest import Api, make_settings, serving
-from tests.serving.models import CLASSIFIER, put_report, put_snapshot
+from tests.serving.models import CLASSIFIER, put_report, snapshot
 from tests.serving.rows import FIRST_DAY, append, append_features, event
 from tests.tracking import Trained
 
@@ -55,7 +55,7 @@ def taught() -> tuple[str, bytes]:
 @pytest.fixture
 def live(client: Api, redis: Redis) -> Api:
     model, data = taught()
-    put_snapshot(redis, APP.name, data, version=3, model=model)
+    redis.set(snapshot_key(APP.name), snapshot(APP.name, data, 3, model=model))
     put_report(redis, APP.name)
     for seed in range(12):
         said = {
