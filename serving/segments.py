@@ -114,13 +114,12 @@ def newest(application: Application, events: TableState, features: TableState | 
     else:
         right = "".join(f', NULL::DOUBLE AS "{name}"' for name in windowed)
     time = application.event_time.name
+    question = (
+        f'WITH d AS (SELECT * FROM read_parquet($events) ORDER BY "{time}" DESC LIMIT $newest) '  # noqa: S608 - declared names
+        f"SELECT {left}{right} FROM d {join}"
+    )
     with duckdb.connect() as database:
-        found = database.execute(
-            f'WITH d AS (SELECT * FROM read_parquet($events) ORDER BY "{time}" DESC LIMIT $newest) '  # noqa: S608 - declared names
-            f"SELECT {left}{right} FROM d {join}",
-            values,
-        )
-        return pa.table(found.to_arrow_table())
+        return pa.table(database.sql(question, params=values).to_arrow_table())
 
 
 def _newest_days(state: TableState) -> set[str]:

@@ -78,7 +78,7 @@ def _beside(
         with _api(folder, port, url, key) as api:
             bodies = {name: _bodies(port, name, one) for name, one in made.items()}
             _wait_until_answered(port, [mine[0] for mine in bodies.values()])
-            figures = _measured(port, list(bodies.values()), rate, seconds, say)
+            figures = _measured(api, port, list(bodies.values()), (rate, seconds), say)
             figures["api_rss_mb"] = round(api.memory_info().rss / 1e6)
     return {
         "rate": rate,
@@ -90,15 +90,21 @@ def _beside(
     }
 
 
-def _measured(port: int, mine: list[list[bytes]], rate: float, seconds: float, say: Say) -> dict[str, Any]:
+def _measured(
+    api: psutil.Process, port: int, mine: list[list[bytes]], how: tuple[float, float], say: Say
+) -> dict[str, Any]:
     """All figures that a load gives; the requests of the applications take turns."""
+    rate, seconds = how
     requests = [one for turn in zip(*mine, strict=True) for one in turn]
     bare, closed = [request("GET", "/health/live", port)], min(CLOSED_S, seconds)
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as load:
         load.submit(open_loop, port, requests, rate, WARM_S).result()
         say(f"{rate:g} requests/s for {seconds:g} s, twice")
+        used = [_cpu_s(api)]
         timed = load.submit(open_loop, port, requests, rate, seconds).result()
+        used.append(_cpu_s(api))
         health = load.submit(open_loop, port, bare, rate, seconds).result()
+        used.append(_cpu_s(api))
         say(f"closed loops of {', '.join(map(str, CLIENTS))} clients")
         throughput = {
             str(n): round(load.submit(closed_loop, port, requests, n, closed).result()) for n in CLIENTS
@@ -106,6 +112,8 @@ def _measured(port: int, mine: list[list[bytes]], rate: float, seconds: float, s
         bare_throughput = round(load.submit(closed_loop, port, bare, CLIENTS[1], closed).result())
     return {
         "predict_ms": _spreads(timed),
+        "cpu_us_per_request": round(1e6 * (used[1] - used[0]) / len(timed)),
+        "health_cpu_us_per_request": round(1e6 * (used[2] - used[1]) / len(health)),
         "health_ms": spread([one.ms for one in health]),
         "sent_late_ms": spread([one.late_ms for one in timed]),
         "requests": len(timed),
@@ -113,6 +121,12 @@ def _measured(port: int, mine: list[list[bytes]], rate: float, seconds: float, s
         "requests_per_s": throughput,
         "health_requests_per_s": {str(CLIENTS[1]): bare_throughput},
     }
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    """CPU that a process has used, in s: of the API, what it does besides answering is among it."""
+    used = process.cpu_times()
+    return used.user + used.system
 
 
 def _spreads(timed: list[Timed]) -> dict[str, Any]:
