@@ -20,6 +20,7 @@ import structlog
 from batch import evaluation, left_over, registry
 from batch.datasets import load
 from batch.kept import told
+from batch.numbering import as_champion
 from batch.progress import Progress
 from batch.split import Split, split
 from batch.tracking import TrackedRun, reached, tracker
@@ -96,7 +97,7 @@ def train(settings: Settings, request: Train, progress: Progress, job: str = "")
             run = TrackedRun(mlflow, application.name, tags, _parameters(settings, request))
         progress.line(f"run {run.id} in MLflow")
         with reached(settings, "logging the training"), run:
-            made, model, scored = _trained(settings, request, application, trainer, clock, progress)
+            made, model, scored = _trained(settings, run, request, application, trainer, clock, progress)
             with clock.stage(Stage.LOGGING):
                 model_id = _log(settings, run, made, model, scored)
             run.log({f"seconds.{name}": seconds for name, seconds in clock.seconds.items()})
@@ -129,6 +130,7 @@ def _asked(request: Train) -> tuple[Application, Trainer]:
 
 def _trained(
     settings: Settings,
+    run: TrackedRun,
     request: Train,
     application: Application,
     trainer: Trainer,
@@ -146,6 +148,9 @@ def _trained(
         parameters = found.parameters
     with clock.stage(Stage.FITTING):
         model = trainer.fit(made, parameters, settings.batch.threads, progress)
+        model, before = as_champion(settings, model, made.train, progress)
+    if before is not None:
+        run.tag({Tag.NUMBERED_AS: before.run_id})
     with clock.stage(Stage.EVALUATING):
         scored = _scores(application, made, model)
     leading = next(iter(scored.test))

@@ -51,6 +51,17 @@ class Feature:
 
 def features(application: Application) -> tuple[Feature, ...]:
     """Every feature in declared order; empty where nothing is remembered."""
+    known = _KNOWN.get(id(application))
+    if known is None or known[0] is not application:
+        known = _KNOWN[id(application)] = application, _derived(application)
+    return known[1]
+
+
+_KNOWN: dict[int, tuple[Application, tuple[Feature, ...]]] = {}
+"""By the declaration's identity, whose hash takes longer than a prediction: requests ask often."""
+
+
+def _derived(application: Application) -> tuple[Feature, ...]:
     units = {path: leaf.unit for path, leaf in leaves(application) if isinstance(leaf, Number)}
     return tuple(one for windowed in application.windows for one in _of(windowed, units))
 

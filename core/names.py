@@ -170,6 +170,11 @@ def upkeep_key() -> str:
     return "millrace:upkeep"
 
 
+def audit_key() -> str:
+    """A stream of who did what through the API: AuditEntry as JSON."""
+    return "millrace:audit"
+
+
 def scenario_key(application: str) -> str:
     """What is done to the stream on purpose: one scenario as JSON."""
     return f"millrace:{application}:scenario"
@@ -243,6 +248,16 @@ def jobs_key(application: str) -> str:
 def diagnostic_key(application: str, run: str, digest: str) -> str:
     """A computed diagnostic of a run; the digest is that of its id and parameters."""
     return f"millrace:{application}:diagnostic:{run}:{digest}"
+
+
+def sql_history_key(application: str, caller: str) -> str:
+    """A caller's newest SQL queries, newest first, as a list of JSON."""
+    return f"millrace:{application}:sql-history:{caller}"
+
+
+def sql_saved_key(application: str) -> str:
+    """The saved SQL queries: a hash, name -> JSON."""
+    return f"millrace:{application}:sql-saved"
 
 
 BATCH_QUEUE = "millrace-batch"

@@ -45,6 +45,11 @@ class Parameter:
         """Whether it takes whole numbers only."""
         return isinstance(self.default, int)
 
+    @property
+    def number(self) -> bool:
+        """Whether it takes numbers, between `low` and `high`; else it takes a text."""
+        return not isinstance(self.default, str)
+
     def check(self, value: Any) -> Value:
         """The value in the parameter's own type; raises BadParameter."""
         if self.choices:
@@ -219,6 +224,11 @@ GAUSSIAN_MIXTURE = Recipe(
 RECIPES: Mapping[str, Recipe] = {
     one.name: one for one in (CATBOOST, HIST_GRADIENT_BOOSTING, KMEANS, GAUSSIAN_MIXTURE)
 }
+
+
+def title(recipe: str) -> str:
+    """What people call a recipe; its name where it is not declared any more."""
+    return RECIPES[recipe].title if recipe in RECIPES else recipe
 
 
 def recipes(application: Application) -> tuple[Recipe, ...]:

@@ -111,7 +111,10 @@ class LearnerState(StrEnum):
     """What a learner does, as far as anyone can know it."""
 
     STARTING = "starting"
+    """It waits for its surroundings, or catches up: it has not reached yet where its topic ended when it
+    started. `lag` says how much is left, what it only reads again included."""
     LIVE = "live"
+    """It has caught up once since it started; after that `lag` says how far behind it is."""
     PAUSED = "paused"
     """Told to stop learning for a while: it lives, and takes no events."""
     FAILED = "failed"
@@ -168,6 +171,8 @@ class LearnerReport(msgspec.Struct, kw_only=True):
     """How many there were so far, of "error" and of "input"."""
     without_features: int = 0
     """Events that were asked about before their windowed features came."""
+    bad_features: int = 0
+    """Messages of the topic `features` that could not be read, since the learner started."""
     reset: str = ""
     """The id of the last reset that was answered, obeyed or refused."""
 

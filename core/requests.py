@@ -39,8 +39,8 @@ def check(request: Request, settings: Settings) -> None:
     if isinstance(request, DriftReport) and request.source is DriftSource.CAPTURES:
         _captured(request.rows)
     if isinstance(request, Evaluate):
-        for run in request.run_ids:
-            _run("run_ids", run)
+        for place, run in enumerate(request.run_ids):
+            _run(f"run_ids.{place}", run)
     elif not isinstance(request, Train) and request.run_id:
         _run("run_id", request.run_id)
 

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from core.connect.mlflow import Run
+from core.recipes import title
 
 MODEL = "model.sealed"
 """Artifact: the model as signed bytes, the only form in which the suite decodes it."""
@@ -57,6 +58,8 @@ class Tag(StrEnum):
     """JSON: path of an artifact -> SHA-256 of its bytes."""
     EVALUATED = "evaluated"
     """JSON: the latest window on which it was evaluated, and its scores there."""
+    NUMBERED_AS = "segments_numbered_as"
+    """The champion, by its run, whose segments gave theirs their numbers; none: they are numbered by size."""
     ERROR = "error"
     """Why the run has failed."""
 
@@ -93,6 +96,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str
     application: str
     recipe: str
+    title: str = ""
+    """Of the recipe, as people call it."""
     version: int | None
     """Of the registered model; null where the run has none, so that it can't be used."""
     aliases: list[str]
@@ -114,6 +119,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     threshold: float | None
     evaluated: Evaluated | None
     digests: dict[str, str]
+    numbered_as: str | None = None
+    """Of a clustering: the run whose segments gave its own their numbers; null: numbered by size."""
     run_url: str | None = None
 
 
@@ -125,6 +132,7 @@ def summary(run: Run, version: int | None = None, aliases: Mapping[str, int] | N
             run_id=run.id,
             application=tags.get(Tag.APPLICATION, ""),
             recipe=tags.get(Tag.RECIPE, ""),
+            title=title(tags.get(Tag.RECIPE, "")),
             version=version,
             aliases=sorted(name for name, given in (aliases or {}).items() if given == version),
             started=_moment(run.start_ms),
@@ -141,6 +149,7 @@ def summary(run: Run, version: int | None = None, aliases: Mapping[str, int] | N
             threshold=run.metrics.get("threshold"),
             evaluated=_tag(tags, Tag.EVALUATED, Evaluated),
             digests=_tag(tags, Tag.DIGESTS, dict[str, str]) or {},
+            numbered_as=tags.get(Tag.NUMBERED_AS),
         )
     except (msgspec.DecodeError, ValueError) as error:
         raise ValueError(f"run {run.id} can't be read: {error}") from None

@@ -61,7 +61,7 @@ class Flink(Part):
     parallelism: int = Field(1, ge=1, description="Parallelism of each job")
     jobs: str = Field(",".join(Job), description="The jobs that are kept running, by name")
     checkpoint_seconds: float = Field(
-        2, gt=0, description="Seconds between checkpoints, hence between commits to topics"
+        1, gt=0, description="Seconds between checkpoints, hence between commits to topics"
     )
     jobmanager_mib: int = Field(1024, ge=768, description="Memory of the local JobManager process")
     taskmanager_mib: int = Field(1728, ge=1280, description="Memory of the local TaskManager process")
@@ -225,8 +225,46 @@ class Serving(Part):
     host: str = Field("127.0.0.1", description="Address that the HTTP API listens on")
     port: int = Field(8000, ge=1, le=65535, description="Port of the HTTP API")
     sql_seconds: float = Field(20, gt=0, description="Time limit of one SQL query")
-    sql_rows: int = Field(10_000, ge=1, le=100_000, description="Most rows that one SQL query returns")
+    sql_rows: int = Field(
+        10_000, ge=1, le=100_000, description="Most rows of one answer to an SQL query; cursors give more"
+    )
+    sql_kept_rows: int = Field(
+        100_000, ge=1, le=1_000_000, description="Most rows of one SQL query that cursors lead to"
+    )
+    sql_kept_mib: int = Field(
+        128, ge=1, description="Memory for rows that cursors lead to; the oldest go first"
+    )
+    sql_kept_seconds: float = Field(600, gt=0, description="How long a cursor leads to its rows")
+    sql_export_rows: int = Field(
+        1_000_000, ge=1, le=100_000_000, description="Most rows of one exported file"
+    )
+    sql_export_seconds: float = Field(
+        120, gt=0, description="Time limit of one export, the caller's download included"
+    )
     sql_memory_mib: int = Field(1024, ge=64, description="Memory limit of one SQL query")
+    tokens: SecretStr | None = Field(
+        None,
+        description="Who may ask the API: NAME:ROLE:SECRET, separated by commas; see docs/security.md",
+    )
+    tokens_file: Path | None = Field(
+        None,
+        description="The same in a file, one per line; `python -m serving token NAME ROLE` prints a line",
+    )
+    allowed_hosts: str = Field(
+        "", description="Host names under which the API is asked for, beside this machine's own; by commas"
+    )
+    cors_origins: str = Field(
+        "", description="Origins whose pages may ask the API, like https://example.org; by commas"
+    )
+    requests_per_second: float = Field(
+        500, ge=0, description="Requests per second of one caller; twice as many at once; 0: any number"
+    )
+    max_body_mib: int = Field(
+        32, ge=1, le=1024, description="Largest body of requests that take lists; of all others: 1 MiB"
+    )
+    behind_tls: bool = Field(
+        False, description="Whether a proxy before the API speaks TLS: browsers are told to stay with it"
+    )
     captures: int = Field(
         50_000, ge=100, le=1_000_000, description="Captures that are kept of each application, the newest"
     )
@@ -239,7 +277,9 @@ class Serving(Part):
     @property
     def url(self) -> str:
         """Base address of the API on this machine."""
-        return f"http://{self.host}:{self.port}"
+        # What listens on every address is asked at this machine's own.
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
 class Ui(Part):
@@ -253,6 +293,17 @@ class Ui(Part):
     api_timeout_seconds: float = Field(
         10, gt=0, description="How long the dashboard waits for one answer of the API"
     )
+    token: SecretStr | None = Field(
+        None, description="The dashboard's token, where the API wants one; scripts send it too"
+    )
+
+    @field_validator("token")
+    @classmethod
+    def _token(cls, token: SecretStr | None) -> SecretStr | None:
+        # It becomes a header.
+        if token and not all("!" <= sign <= "~" for sign in token.get_secret_value()):
+            raise ValueError("must be ASCII without spaces")
+        return token
 
 
 class Settings(BaseSettings):
@@ -289,6 +340,16 @@ class Settings(BaseSettings):
     def api_url(self) -> str:
         """Base address of the API as the dashboard reaches it."""
         return (self.ui.api_url or self.serving.url).rstrip("/")
+
+    @property
+    def api_token(self) -> str | None:
+        """The token that the dashboard and the scripts send; None where there is none."""
+        return (self.ui.token.get_secret_value() or None) if self.ui.token else None
+
+    @property
+    def api_headers(self) -> dict[str, str]:
+        """What tells the API who asks; empty where there is no token."""
+        return {"authorization": f"Bearer {self.api_token}"} if self.api_token else {}
 
     def signing_key(self) -> bytes:
         """The key that signs snapshots; raises SettingsError when none was made or given."""
@@ -335,7 +396,8 @@ def load() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = PREFIX + DELIMITER.join(str(part) for part in first["loc"]).upper()
-        raise SettingsError(f"{name}={first['input']!r}: {first['msg']}") from None
+        shown = "(not shown)" if name.endswith(("SECRET", "TOKEN", "TOKENS")) else repr(first["input"])
+        raise SettingsError(f"{name}={shown}: {first['msg']}") from None
 
 
 @cache

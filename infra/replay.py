@@ -15,10 +15,10 @@ from core.validation import Reason
 SECONDS = 120.0
 
 
-def _ask(url: str, body: dict[str, Any]) -> dict[str, Any]:
+def _ask(url: str, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
     """The API's answer; ends the command with the API's own words when it refuses."""
     try:
-        response = httpx.post(url, json=body, timeout=SECONDS, trust_env=False)
+        response = httpx.post(url, json=body, headers=headers, timeout=SECONDS, trust_env=False)
     except httpx.HTTPError as error:
         typer.echo(f"the API at {url} does not answer: {error}", err=True)
         raise typer.Exit(1) from None
@@ -55,11 +55,12 @@ def main(
         "dry_run": dry_run,
     }
     try:
-        url = f"{load().serving.url}/api/v1/monitoring/{application}/dead-letters/replay"
+        chosen = load()
+        url = f"{chosen.serving.url}/api/v1/monitoring/{application}/dead-letters/replay"
     except SettingsError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
-    found = _ask(url, body)
+    found = _ask(url, body, chosen.api_headers)
     typer.echo(f"{found['matching']} match, {found['already_replayed']} of them were replayed before")
     if dry_run:
         typer.echo(f"{found['selected']} would be produced again")

@@ -26,6 +26,7 @@ from core.settings import Learners
 from core.snapshots import Header, Payload
 from learners import lineage, memory, reports
 from learners.answers import Answers
+from learners.catching_up import CatchingUp
 from learners.control import Desk, Refused, Return
 from learners.every import Every
 from learners.learner import Learner
@@ -100,7 +101,8 @@ class Loop:
         self._again = dict(start.again)
         self._taking_back = True
         self._desk = desk or Desk()
-        self._state = LearnerState.LIVE
+        self._catching_up = CatchingUp(start.begin, start.ends)
+        self._state = LearnerState.STARTING
         self._resting: float | None = None
         """Since when no events are taken."""
         self._return: Return | None = None
@@ -134,6 +136,7 @@ class Loop:
             self._hear(found.features, now)
             for partition, end in found.drained:
                 self._merge.drain(partition, self._listened)
+                self._catching_up.reached(partition, end)
                 self._read_again(partition, end)
             self._expect()
             if self._taking_back:
@@ -161,7 +164,7 @@ class Loop:
         for partition in self._partitions:
             self._source.hold(partition, True)
         self._source.hold_features(True)
-        if self._state is LearnerState.LIVE and self._put(keep=True):
+        if self._state is not LearnerState.PAUSED and self._put(keep=True):
             self._state = LearnerState.PAUSED
             self._reporting.hurry()
             log.info("resting", asked=self._learner.asked)
@@ -178,7 +181,7 @@ class Loop:
         """Where it was: the time of rest counts for nobody's patience."""
         rested = now - (self._resting or now)
         self._room.rest(rested)
-        self._resting, self._state = None, LearnerState.LIVE
+        self._resting, self._state = None, LearnerState.STARTING if self._catching_up else LearnerState.LIVE
         self._reporting.hurry()
         log.info("going on", rested=round(rested, 3))
 
@@ -217,6 +220,8 @@ class Loop:
         if not messages:
             return
         lessons = self._read(messages)
+        if self._catching_up:
+            self._catching_up.received(lessons)
         if len(lessons):
             before = np.zeros(len(lessons), dtype=np.bool_)
             for partition, asked in self._learner.next_offsets.items():
@@ -250,12 +255,8 @@ class Loop:
         return self._learner.reader.lessons(partitions, offsets, sent, values)
 
     def _hear(self, messages: Sequence[Any], now: float) -> None:
-        if not messages:
-            return
-        try:
+        if messages:
             self._room.hear([message.value() or b"" for message in messages], now)
-        except ValueError as error:
-            log.error("features are passed over", count=len(messages), reason=str(error))
 
     def _read_again(self, partition: int, reached: int) -> None:
         """Notes how far a partition was read again."""
@@ -301,6 +302,10 @@ class Loop:
         if enough or (self._pointing.due(now) and (learner.taught, learner.asked) != self._pointed):
             self._pointed, self._pointed_at = (learner.taught, learner.asked), now
             self._publisher.offer_point(reports.point(learner, self._rate))
+        if self._state is LearnerState.STARTING and not self._taking_back and not self._left():
+            self._state = LearnerState.LIVE
+            self._reporting.hurry()
+            log.info("caught up", asked=learner.asked)
         if self._reporting.due(now):
             self._measure(now)
             self._publisher.offer_report(self.report(self._state))
@@ -314,10 +319,14 @@ class Loop:
         self._counted = now, self._learner.asked
         self._rate = (self._learner.asked - asked) / (now - since) if now > since else 0.0
         if self._resting is None:
-            self._lag = sum(self._behind(partition) for partition in self._partitions)
+            self._lag = max(self._left(), sum(self._behind(partition) for partition in self._partitions))
         elif self._looking.due(now):
             behind = self._source.behind(self._learner.next_offsets)
             self._lag = self._lag if behind is None else behind
+
+    def _left(self) -> int:
+        """Offsets that are left until it has caught up with where the topic ended at the start."""
+        return self._catching_up.left(self._learner.next_offsets) if self._catching_up else 0
 
     def _behind(self, partition: int) -> int:
         if self._merge.empty(partition) and not len(self._room):
@@ -328,6 +337,7 @@ class Loop:
         """What the learner says of itself now; version and snapshot time are the publisher's to add."""
         made = reports.report(self._learner, state, self._publisher.version, self._sizes)
         made.lag, made.rate, made.run_id = self._lag, self._rate, self._tracker.run_id
+        made.bad_features = self._room.bad
         made.error = error or self._desk.problem or made.error
         return made
 

@@ -18,6 +18,11 @@ from core.names import SOURCE_OFFSET, SOURCE_PARTITION
 
 Group = type[msgspec.Struct]
 
+MOST_OFFSETS = 2**44
+"""More than any offset: a partition and an offset make one number of 63 bits."""
+
+_PARTITION = Annotated[int, msgspec.Meta(ge=0, lt=2**19)]
+_OFFSET = Annotated[int, msgspec.Meta(ge=0, lt=MOST_OFFSETS)]
 _MOMENT = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -48,7 +53,7 @@ def message(application: Application) -> Message:
 
 def feature_row(application: Application) -> Group:
     """A message of the topic `features`: whose it is, and the windowed features; it tells more than that."""
-    fields: list[Any] = [(SOURCE_PARTITION, int), (SOURCE_OFFSET, int)]
+    fields: list[Any] = [(SOURCE_PARTITION, _PARTITION), (SOURCE_OFFSET, _OFFSET)]
     fields += [_optional(one.name, float) for one in features(application)]
     return msgspec.defstruct(f"{application.name}_features", fields, kw_only=True, gc=False)
 

@@ -13,16 +13,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
+import structlog
 
 from core.declaration import Application
 from core.features import features
 from core.names import SOURCE_OFFSET, SOURCE_PARTITION
+from learners.every import Every
 from learners.lessons import MICROSECONDS, Cells, Floats, Ints, Lessons, floats, integers
-from learners.messages import feature_row
+from learners.messages import MOST_OFFSETS, feature_row
 
 URGENT_S = 30
 """An event is of now when it happened at most so long ago when it came."""
@@ -37,8 +40,10 @@ TRAIL_S = 1.0
 MOST = 100_000
 """Rows of features that are kept for events that have not come."""
 
-_ROOM = 2**44
-"""More than any offset: a partition and an offset make one number."""
+TELL_S = 60.0
+"""Between two lines of the log about messages that can't be read."""
+
+log = structlog.get_logger("millrace.learner")
 
 
 class Remembered:
@@ -48,6 +53,9 @@ class Remembered:
         """`wait_seconds` 0 means that nothing is waited for."""
         self._decode = msgspec.json.Decoder(feature_row(application)).decode
         self._names = [one.name for one in features(application)]
+        self.bad = 0
+        """Messages that could not be read."""
+        self._telling = Every(TELL_S)
         self.used = bool(features(application)) and wait_seconds > 0
         self._wait = wait_seconds
         self._silent_since = 0.0
@@ -75,12 +83,12 @@ class Remembered:
         return len(self._keys)
 
     def hear(self, payloads: Sequence[bytes], now: float) -> None:
-        """Messages of the topic `features`; the newest of an event counts. Raises ValueError on others."""
+        """Messages of the topic `features`: the newest of an event counts, and what is none does not."""
+        rows = self._read(payloads, now)
+        if not rows:
+            return
         self._silent_since, self._deaf = now, False
-        try:
-            cells = Cells(list(map(self._decode, payloads)))
-        except msgspec.MsgspecError as error:
-            raise ValueError(f"a message of features can't be read: {error}") from None
+        cells = Cells(rows)
         partitions, offsets = integers(cells.of(SOURCE_PARTITION)), integers(cells.of(SOURCE_OFFSET))
         columns = [floats(cells.of(name)) for name in self._names]
         self._note(partitions, offsets, now)
@@ -89,8 +97,23 @@ class Remembered:
         order = np.argsort(keys, kind="stable")
         newest = order[np.append(np.diff(keys[order]) > 0, True)]
         if len(newest) > MOST:
-            newest = newest[np.sort(np.argsort(keys[newest] % _ROOM)[-MOST:])]
+            newest = newest[np.sort(np.argsort(keys[newest] % MOST_OFFSETS)[-MOST:])]
         self._keys, self._values = keys[newest], values[newest]
+
+    def _read(self, payloads: Sequence[bytes], now: float) -> list[Any]:
+        """The rows in these messages; what can't be read is counted, and passed over by itself."""
+        try:
+            return list(map(self._decode, payloads))
+        except msgspec.MsgspecError:
+            rows, reason = [], ""
+        for payload in payloads:
+            try:
+                rows.append(self._decode(payload))
+            except msgspec.MsgspecError as error:
+                self.bad, reason = self.bad + 1, str(error)
+        if self._telling.due(now):
+            log.error("messages of features are passed over", count=self.bad, reason=reason)
+        return rows
 
     def _note(self, partitions: Ints, offsets: Ints, now: float) -> None:
         for partition in np.unique(partitions).tolist():
@@ -159,4 +182,4 @@ class Remembered:
 
 def identity(partitions: Ints, offsets: Ints) -> Ints:
     """Partition and offset of a source as one number."""
-    return partitions * _ROOM + offsets
+    return partitions * MOST_OFFSETS + offsets

@@ -92,6 +92,8 @@ class Plan:
     """Where each partition is read from."""
 
     begin: dict[int, int]
+    ends: dict[int, int] = field(default_factory=dict)
+    """Partition -> where its log ended then: up to there the learner has to catch up."""
     again: dict[int, int] = field(default_factory=dict)
     """Partition -> the asked offset: what lies before it was asked about, and is only taken back."""
     replaced: list[int] = field(default_factory=list)
@@ -108,7 +110,7 @@ def plan(
     Empty `asked` means a fresh learner: it begins at the oldest event of each partition.
     """
     gaps = lost(taught, kept) | lost(asked, kept)
-    made = Plan(begin={p: one.low for p, one in kept.items()})
+    made = Plan({p: one.low for p, one in kept.items()}, {p: one.high for p, one in kept.items()})
     if gaps:
         made.problem = describe(topic, gaps, kept)
         if on_lost != "skip":

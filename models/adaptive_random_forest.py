@@ -8,7 +8,6 @@ River's estimators with the hyperparameters of an earlier system; what differs, 
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import Any, Self
 
 import msgspec
@@ -19,7 +18,8 @@ from core.declaration import Application
 from core.records import Contribution
 from models.base import Row
 from models.explained import added, told
-from models.naive import both, classification, decoded, likelier, regression
+from models.naive import ENOUGH_LESSONS, both, classification, decoded, likelier, regression
+from models.own_multiple import OwnMultiple
 from models.river_bytes import dump, load
 from models.river_forest import StillForest
 from models.river_rows import Input, RiverRows
@@ -33,8 +33,6 @@ its leaves are pure enough. All positives are kept; what the answer owes to the 
 
 CLIP = 1e-6
 """Probabilities that are told, from below and above."""
-
-ENOUGH_LESSONS = 500
 
 DEEPEST = 10
 """Levels of a regression tree: its leaves keep sums for every slot of their inputs."""
@@ -197,7 +195,7 @@ class _Numbers(msgspec.Struct, array_like=True, tag="adaptive_random_forest.regr
     forest: bytes
 
 
-class ForestOfNumbers(base.Regressor):
+class ForestOfNumbers(OwnMultiple):
     """Tells a number as a multiple of the event's own estimate, which the trees learn.
 
     Leaves tell their mean: linear leaves explode in the first thousand lessons. Depth is limited, or the
@@ -207,10 +205,8 @@ class ForestOfNumbers(base.Regressor):
     ----------
     rows
         How a row becomes numbers.
-    own
-        The row's key that holds the event's own estimate.
-    floor
-        The least answer, and the least estimate that a label is divided by.
+    own, floor
+        As OwnMultiple has them.
     seed
         Of the forest's random choices.
     """
@@ -218,12 +214,9 @@ class ForestOfNumbers(base.Regressor):
     heavy = True
 
     def __init__(self, rows: RiverRows, own: str = "", floor: float = 0.0, seed: int = 42) -> None:
+        super().__init__(own, floor)
         self.rows = rows
-        self.own = own
-        self.floor = floor
         self.seed = seed
-        self._lessons = 0
-        self._mean_own = 0.0
         self._forest = forest.ARFRegressor(
             n_models=TREES,
             max_features="sqrt",
@@ -249,29 +242,11 @@ class ForestOfNumbers(base.Regressor):
         task = regression(application, "adaptive_random_forest")
         return cls(RiverRows.of(application), own=task.naive, floor=float(task.floor))
 
-    @property
-    def trained(self) -> bool:
-        """Whether it has had 500 lessons."""
-        return self._lessons >= ENOUGH_LESSONS
+    def _ratio(self, x: Row) -> float:
+        return float(self._forest.predict_one(self.rows(x))) if len(self._forest) else 1.0
 
-    def predict_one(self, x: Row) -> float:
-        """In the label's unit, at least the floor. An event without an estimate counts as one of the mean."""
-        if not len(self._forest):
-            return max(self.floor, self._own(x))
-        return max(self.floor, self._own(x) * float(self._forest.predict_one(self.rows(x))))
-
-    def learn_one(self, x: Row, y: Any) -> None:
-        """Takes one lesson; an event without an estimate or a finite label teaches nothing."""
-        own = estimate(x, self.own, self.floor)
-        if own is None or y is None or not isfinite(y):
-            return
-        self._forest.learn_one(self.rows(x), float(y) / own)
-        self._lessons += 1
-        self._mean_own += (own - self._mean_own) / self._lessons
-
-    def _own(self, x: Row) -> float:
-        own = estimate(x, self.own, self.floor)
-        return self._mean_own if own is None else own
+    def _teach(self, x: Row, ratio: float) -> None:
+        self._forest.learn_one(self.rows(x), ratio)
 
     def explain_one(self, x: Row) -> list[Contribution]:
         """Changes of the ratio along the paths of the trees that make the median, times the own estimate.
@@ -326,14 +301,6 @@ class ForestOfNumbers(base.Regressor):
         model._lessons, model._mean_own = state.lessons, state.mean_own
         model._forest = load(state.forest, forest.ARFRegressor)
         return model
-
-
-def estimate(x: Row, field: str, floor: float) -> float | None:
-    """The event's own estimate, at least the floor (or 1, so that it divides); None when it has none."""
-    value = x.get(field)
-    if value is None or not isfinite(value):
-        return None
-    return max(float(value), floor, 1.0)
 
 
 def _clipped(probability: float) -> float:

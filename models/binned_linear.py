@@ -9,7 +9,7 @@ AdaGrad (Duchi, Hazan, Singer, JMLR 12, 2011): each presence has its own rate, a
 from __future__ import annotations
 
 from collections import defaultdict
-from math import isfinite, sqrt
+from math import sqrt
 from typing import Any, Self
 
 import msgspec
@@ -17,11 +17,11 @@ from river import base, linear_model, optim
 
 from core.declaration import Application
 from core.records import Contribution
-from models.adaptive_random_forest import estimate
 from models.base import Row
 from models.bins import WIDTH, Bins, Tokens
 from models.explained import told
-from models.naive import both, classification, decoded, likelier, regression
+from models.naive import ENOUGH_LESSONS, both, classification, decoded, likelier, regression
+from models.own_multiple import OwnMultiple
 from models.river_bytes import dump, load
 from models.river_rows import Input, Inputs, RiverRows
 from models.tree_paths import sigmoid
@@ -38,8 +38,6 @@ FARTHEST = 4.0
 
 SCALED = WIDTH - 2
 """The place, among the tokens of an input, of its standardised value."""
-
-ENOUGH_LESSONS = 500
 
 Explained = tuple[int, ...]
 
@@ -165,25 +163,20 @@ class _Linear(msgspec.Struct, array_like=True, tag="binned_linear.regression.1")
     linear: bytes
 
 
-class BinnedLinear(base.Regressor):
+class BinnedLinear(OwnMultiple):
     """Tells a number as a multiple of the event's own estimate: 1 and what the tokens add.
 
     Parameters
     ----------
     bins
         How a row becomes tokens.
-    own
-        The row's key that holds the event's own estimate.
-    floor
-        The least answer, and the least estimate that a label is divided by.
+    own, floor
+        As OwnMultiple has them.
     """
 
     def __init__(self, bins: Bins, own: str = "", floor: float = 0.0) -> None:
+        super().__init__(own, floor)
         self.bins = bins
-        self.own = own
-        self.floor = floor
-        self._lessons = 0
-        self._mean_own = 0.0
         self._usual: dict[int, float] = {}
         self._linear = linear_model.LinearRegression(
             optim.AdaGrad(RATE_OF_NUMBERS), intercept_init=1.0, intercept_lr=INTERCEPT_RATE
@@ -195,31 +188,14 @@ class BinnedLinear(base.Regressor):
         task = regression(application, "binned_linear")
         return cls(Bins.of(application, FINE), own=task.naive, floor=float(task.floor))
 
-    @property
-    def trained(self) -> bool:
-        """Whether it has had 500 lessons."""
-        return self._lessons >= ENOUGH_LESSONS
+    def _ratio(self, x: Row) -> float:
+        return float(self._linear._raw_dot_one(self.bins(self.bins.rows(x))))
 
-    def predict_one(self, x: Row) -> float:
-        """In the label's unit, at least the floor. An event without an estimate counts as one of the mean."""
-        ratio = float(self._linear._raw_dot_one(self.bins(self.bins.rows(x))))
-        return max(self.floor, self._own(x) * ratio)
-
-    def learn_one(self, x: Row, y: Any) -> None:
-        """Takes one lesson; an event without an estimate or a finite label teaches nothing."""
-        own = estimate(x, self.own, self.floor)
-        if own is None or y is None or not isfinite(y):
-            return
+    def _teach(self, x: Row, ratio: float) -> None:
         tokens = self.bins(self.bins.rows(x))
-        self._linear.learn_one(tokens, float(y) / own)
-        self._lessons += 1
-        self._mean_own += (own - self._mean_own) / self._lessons
+        self._linear.learn_one(tokens, ratio)
         for token, value in tokens.items():
             self._usual[token] = self._usual.get(token, 0.0) + value
-
-    def _own(self, x: Row) -> float:
-        own = estimate(x, self.own, self.floor)
-        return self._mean_own if own is None else own
 
     def explain_one(self, x: Row) -> list[Contribution]:
         """Weights times what differs from the mean of all lessons, times the own estimate.

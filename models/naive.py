@@ -16,6 +16,9 @@ from core.declaration import Application, Classification, Regression
 from core.records import Contribution
 from models.base import BadModel, Row
 
+ENOUGH_LESSONS = 500
+"""By which a generic model is no longer guessing: before it, the answers that cost nothing are better."""
+
 LIKELY = 0.99
 """How sure `last_label` is of the last label: a probability of 1 would cost an infinite log loss once."""
 

@@ -7,11 +7,11 @@ River's clusterers are imported when one is made: they bring scipy, which nobody
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import msgspec
 
-from models.session_clusterer import SessionClusterer
+from models.session_clusterer import SessionClusterer, SessionParams
 
 Vector = dict[int, float]
 
@@ -36,8 +36,8 @@ class Dbstream(SessionClusterer):
     ----------
     clustering_threshold, fading_factor, cleanup_interval, intersection_factor, minimum_weight
         Of River's DBSTREAM.
-    entity, session, time, timeout_s, most
-        As SessionClusterer has them.
+    sessions
+        What SessionClusterer takes.
     """
 
     recipe = "dbstream"
@@ -49,15 +49,12 @@ class Dbstream(SessionClusterer):
         cleanup_interval: float = 4,
         intersection_factor: float = 0.5,
         minimum_weight: float = 1.0,
-        entity: str = "customer_id",
-        session: str = "session_id",
-        time: str = "timestamp",
-        timeout_s: float = 900.0,
-        most: int = 10_000,
+        **sessions: Unpack[SessionParams],
     ) -> None:
         from river.cluster import DBSTREAM
 
-        super().__init__(entity, session, time, timeout_s, most)
+        super().__init__(**sessions)
+        self.sessions = sessions
         self.clustering_threshold = clustering_threshold
         self.fading_factor = fading_factor
         self.cleanup_interval = cleanup_interval
@@ -115,8 +112,8 @@ class RiverKMeans(SessionClusterer):
     ----------
     n_clusters, halflife, seed
         Of River's KMeans: centres start anywhere and go `halflife` of the way to each vector.
-    entity, session, time, timeout_s, most
-        As SessionClusterer has them.
+    sessions
+        What SessionClusterer takes.
     """
 
     recipe = "river_kmeans"
@@ -126,15 +123,12 @@ class RiverKMeans(SessionClusterer):
         n_clusters: int = 6,
         halflife: float = 0.02,
         seed: int = 42,
-        entity: str = "customer_id",
-        session: str = "session_id",
-        time: str = "timestamp",
-        timeout_s: float = 900.0,
-        most: int = 10_000,
+        **sessions: Unpack[SessionParams],
     ) -> None:
         from river.cluster import KMeans
 
-        super().__init__(entity, session, time, timeout_s, most)
+        super().__init__(**sessions)
+        self.sessions = sessions
         self.n_clusters = n_clusters
         self.halflife = halflife
         self.seed = seed

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from math import sqrt
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypedDict
 
 import msgspec
 import numpy as np
@@ -39,6 +39,16 @@ class State(msgspec.Struct, array_like=True, tag="session_clusterer.1"):
     usual: list[float]
     spread: list[float]
     payload: bytes
+
+
+class SessionParams(TypedDict, total=False):
+    """The parameters of a SessionClusterer; those that are missing have its defaults."""
+
+    entity: str
+    session: str
+    time: str
+    timeout_s: float
+    most: int
 
 
 class SessionClusterer(base.Clusterer):

@@ -1,15 +1,20 @@
-"""`python -m serving`: runs the HTTP API until SIGTERM or Ctrl-C."""
+"""`python -m serving` runs the HTTP API until SIGTERM or Ctrl-C; `... token NAME ROLE` makes a token."""
 
 from __future__ import annotations
 
+import gc
 import socket
 import sys
+from typing import Annotated
 
 import typer
 import uvicorn
+from fastapi import FastAPI
 
+from core.api.access import Role
 from core.settings import Settings, SettingsError, settings
 from core.telemetry import configure
+from serving.access import tokens
 from serving.app import create_app
 
 GRACE_SECONDS = 5
@@ -17,25 +22,72 @@ GRACE_SECONDS = 5
 
 BACKLOG = 2048
 
+SWITCH_SECONDS = 0.0005
+"""How long a thread that decodes a snapshot may keep the event loop waiting; Python's own 5 ms is a whole
+answer's budget."""
+
+COLLECT = (50_000, 20, 100)
+"""Python looks for cycles after 700 objects otherwise: a look at all of them takes tens of milliseconds."""
+
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback(invoke_without_command=True)
+def main(context: typer.Context) -> None:
+    """Serves the HTTP API at the address of the settings `MILLRACE_SERVING__HOST` and `__PORT`."""
+    if context.invoked_subcommand is None:
+        serve()
+
+
+@app.command()
+def token(
+    name: Annotated[str, typer.Argument(help="Whose token it is")],
+    role: Annotated[Role, typer.Argument(help="What it allows")],
+) -> None:
+    """Print a new token, and the line with its SHA-256 for the file of tokens."""
+    try:
+        made, line = tokens.new(name, role)
+    except SettingsError as error:
+        raise typer.BadParameter(str(error)) from None
+    typer.echo(f"Token, shown only now: {made}")
+    typer.echo(f"Line for {tokens.TOKENS_FILE}: {line}")
+
 
 def serve() -> None:
-    """Serves the HTTP API at the address of the settings `MILLRACE_SERVING__HOST` and `__PORT`."""
+    """Runs the API until it is told to end; requests under way may finish."""
     try:
         found = settings()
         configure("serving", found.log_level)
-        app = create_app(found)
+        api = create_app(found)
+        _calm()
         listener = _listen(found)
     except SettingsError as error:
         sys.exit(str(error))
+    run(api, listener)
+
+
+def run(api: FastAPI, listener: socket.socket) -> None:
+    """Answers on a listening socket; on SIGTERM it takes no new requests, and ends those under way."""
     config = uvicorn.Config(
-        app,
+        api,
         log_config=None,
         access_log=False,
         server_header=False,
+        # Whoever may set X-Forwarded-For would choose the address under which it is limited.
+        proxy_headers=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     with listener:
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _calm() -> None:
+    """What lives now lives to the end, and answers hold no cycles: no long pauses while requests wait."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT)
 
 
 def _listen(found: Settings) -> socket.socket:
@@ -57,4 +109,4 @@ def _listen(found: Settings) -> socket.socket:
 
 
 if __name__ == "__main__":
-    typer.run(serve)
+    app()

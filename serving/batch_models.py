@@ -56,6 +56,8 @@ class Held:
 
     info: RunSummary
     model: BatchModel
+    bytes: int
+    """Of the artifact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +208,8 @@ class BatchModels:
         from models.base import BadModel
 
         try:
-            model = self._decode(self._mlflow.fetch(info.run_id, MODEL), self._key())
+            blob = self._mlflow.fetch(info.run_id, MODEL)
+            model = self._decode(blob, self._key())
         except httpx.HTTPStatusError as error:
             if error.response.status_code != NOT_FOUND:
                 raise
@@ -217,7 +220,7 @@ class BatchModels:
             raise CorruptModel(
                 f"the model of run {info.run_id} is of {model.application}, not of {application}"
             )
-        return Held(info, model)
+        return Held(info, model, len(blob))
 
     def _measure(self, name: str) -> None:
         champion = self._standings[name].champion

@@ -84,7 +84,7 @@ class BatchPredictor:
         application, info = asked.application, held.info
         windowed = known_at(asked, known)
         rows = frame(application, [row(application, asked.event, windowed)])
-        said = _answer(application, held, rows)
+        said = answers_of(application, held, rows)[0]
         seconds = perf_counter() - asked.started
         self._meters.batch_predict_seconds.labels(application.name).observe(seconds)
         now = datetime.now(UTC)
@@ -108,17 +108,20 @@ class BatchPredictor:
         )
 
 
-def _answer(application: Application, held: Held, rows: pd.DataFrame) -> Answer:
-    value = float(held.model.answers(rows)[0])
+def answers_of(application: Application, held: Held, rows: pd.DataFrame) -> list[Answer]:
+    """The model's answers to a frame, (n, inputs), in the form that all tasks share."""
+    values: list[float] = held.model.answers(rows).tolist()
     if isinstance(application.task, Classification):
         threshold = 0.5 if held.model.threshold is None else held.model.threshold
-        return Answer(value=value >= threshold, probability=value)
+        return [Answer(value=value >= threshold, probability=value) for value in values]
     if isinstance(application.task, Clustering):
-        return Answer(value=int(value))
-    interval: Any = held.model.interval(rows)
-    return Answer(
-        value=value, interval=None if interval is None else (float(interval[0, 0]), float(interval[0, 1]))
-    )
+        return [Answer(value=int(value)) for value in values]
+    found = held.model.interval(rows)
+    intervals: list[Any] = [None] * len(values) if found is None else found.tolist()
+    return [
+        Answer(value=value, interval=None if one is None else (one[0], one[1]))
+        for value, one in zip(values, intervals, strict=True)
+    ]
 
 
 def _segment(application: Application, held: Held, value: float) -> Segment | None:

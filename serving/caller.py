@@ -1,13 +1,13 @@
-"""Who asks: for histories and logs."""
+"""Who asks."""
 
 from __future__ import annotations
 
 from fastapi import Request
 
 LOCAL = "local"
-"""Whoever reaches an API without tokens."""
+"""The one caller there is while nobody has to say who they are."""
 
 
 def caller(request: Request) -> str:
-    """The name behind a request, as access control has found it; `local` where there is none."""
-    return str(getattr(request.state, "caller", "") or LOCAL)
+    """The caller's name: whose token the request carries, or "local" where no token is asked for."""
+    return str(getattr(request.state, "caller", None) or LOCAL)

@@ -41,9 +41,18 @@ def _parameter(application: Application, one: Parameter) -> ParameterChoice:
         default=one.default,
         low=one.low,
         high=one.high,
-        values=list(one.values),
+        values=_values(application, one),
         help=_told(application, one.help),
     )
+
+
+def _values(application: Application, one: Parameter) -> list[str]:
+    """What may be chosen: what is declared, or the inputs of the application's models, in their order."""
+    if one.kind not in ("input", "number"):
+        return list(one.values)
+    from models.registered.inputs import inputs
+
+    return [each.name for each in inputs(application) if one.kind == "input" or each.kind == "number"]
 
 
 def _told(application: Application, text: str) -> str:

@@ -38,6 +38,10 @@ _COUNTERS: dict[str, tuple[str, Figure]] = {
 _GAUGES: dict[str, tuple[str, Figure]] = {
     "millrace_labels_pending": ("Events whose label is not due yet", lambda one: one.pending),
     "millrace_learner_lag_events": ("Valid events not yet asked about", lambda one: one.lag),
+    "millrace_learner_bad_features": (
+        "Messages of the topic of features that could not be read, since the learner started",
+        lambda one: one.bad_features,
+    ),
     "millrace_learner_rate": ("Events asked about per second, over the last report", lambda one: one.rate),
     "millrace_learner_report_age_seconds": (
         "Age of the learner's last report",

@@ -84,6 +84,7 @@ class LiveModels:
         self._hashes = {name: schema_hash(application) for name, application in APPLICATIONS.items()}
         self._problem = "not asked yet"
         self._heard = -STALE_SECONDS
+        self._round = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(
             target=copy_context().run, args=(self._run,), name="live-models", daemon=True
@@ -101,6 +102,16 @@ class LiveModels:
     def view(self, application: str) -> View:
         """What is known of an application; touches memory only."""
         return self._views[application]
+
+    def soon(self) -> None:
+        """A round at once, beside those of the background thread; `away` says where Redis did not answer."""
+        from redis.exceptions import RedisError
+
+        try:
+            with client(self._url, timeout_seconds=1.0, retries=1) as redis:
+                self.poll(redis)
+        except (RedisError, OSError) as error:
+            self._problem = f"{type(error).__name__}: {error}"
 
     def told(self, application: str, asked: Control) -> None:
         """What was just asked of a learner: known at once, not at the next round."""
@@ -133,6 +144,10 @@ class LiveModels:
 
     def poll(self, redis: Redis) -> None:
         """One round: marks and reports of all applications, then the snapshots that are new."""
+        with self._round:
+            self._poll(redis)
+
+    def _poll(self, redis: Redis) -> None:
         pipeline = redis.pipeline(transaction=False)
         for name in APPLICATIONS:
             pipeline.getrange(names.snapshot_key(name), 0, _MARK_BYTES - 1)

@@ -72,6 +72,26 @@ BATCH_PREDICT_BODY: dict[str, Any] = {
 }
 """The event of the application that the path names, and whose model: the champion's, or that of a run."""
 
+
+def _many(**others: Any) -> dict[str, Any]:
+    """A body with up to 10,000 events."""
+    events = {"type": "array", "minItems": 1, "maxItems": 10_000, "items": {"oneOf": _EVENTS}}
+    required = [name for name, schema in others.items() if "enum" in schema]
+    schema = {
+        "type": "object",
+        "required": [*required, "events"],
+        "additionalProperties": False,
+        "properties": {**others, "events": events},
+    }
+    return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
+RECORDS_BODY = _many(application={"enum": list(APPLICATIONS)})
+"""An application, and events of it."""
+
+REGISTERED_RECORDS_BODY = _many(run_id={"type": ["string", "null"]})
+"""Events of the application that the path names, and whose model."""
+
 SCENARIO_BODY: dict[str, Any] = {
     "required": True,
     "content": {

@@ -23,13 +23,14 @@ from core.records import Contribution, LearnerReport, Segment
 from core.validation import AHEAD, Reason, explain, request_type
 from models import OnlineModel, answer, row
 from models.base import Explaining, Row
-from serving.features.reader import Latest, latest
+from serving.features.reader import Latest, latest, looked_up
 from serving.live_models import LiveModel, LiveModels
 from serving.meters import Meters
 from serving.problems import Problem, application_named
 
 if TYPE_CHECKING:
     from redis import Redis
+    from redis.asyncio import Redis as AsyncRedis
 
 RETRY_AFTER_S = 2
 
@@ -81,11 +82,10 @@ class Predictor:
         well what moved the answer, where the model can.
         """
         application, event, started = asked.application, asked.event, asked.started
-        live = self._trained(application)
+        live, report = self.answering(application)
         windowed = known_at(asked, known)
         x = row(application, event, windowed)
         said = answer(application, live.model, x, live.header.threshold)
-        report = self._live.view(application.name).report
         seconds = perf_counter() - started
         self._meters.predict_seconds.labels(application.name).observe(seconds)
         return PredictAnswer(
@@ -106,15 +106,17 @@ class Predictor:
             features_age_s=round(known.age_s(datetime.now(UTC)), 3) if known else None,
         )
 
-    def _trained(self, application: Application) -> LiveModel:
-        live = self._live.view(application.name).live
+    def answering(self, application: Application) -> tuple[LiveModel, LearnerReport | None]:
+        """The live model that answers, and its learner's report; raises Problem (503)."""
+        view = self._live.view(application.name)
+        live = view.live
         if live is None or not live.model.trained:
             raise Problem(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 self.missing(application.name),
                 headers={"retry-after": str(RETRY_AFTER_S)},
             )
-        return live
+        return live, view.report
 
     def missing(self, name: str) -> str:
         """What an application lacks to answer; empty when nothing."""
@@ -141,6 +143,18 @@ def remembered(redis: Redis, away: str, asked: Asked) -> Latest | None:
         return None
     try:
         return latest(redis, asked.application, asked.entity)
+    except (RedisError, OSError):
+        return None
+
+
+async def remembered_soon(redis: AsyncRedis, away: str, asked: Asked) -> Latest | None:
+    """As `remembered`, on the event loop."""
+    from redis.exceptions import RedisError
+
+    if away:
+        return None
+    try:
+        return await looked_up(redis, asked.application, asked.entity)
     except (RedisError, OSError):
         return None
 

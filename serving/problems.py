@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.types import Send
 
 from core.api.errors import FieldError, ProblemBody
 from core.applications import APPLICATIONS, get
@@ -40,6 +41,15 @@ def problem_body(status: int, detail: str, errors: list[FieldError] | None = Non
     """The bytes of a problem; its title is the status's own phrase."""
     title = HTTPStatus(status).phrase
     return msgspec.json.encode(ProblemBody(title=title, status=status, detail=detail, errors=errors or []))
+
+
+async def send_problem(send: Send, problem: Problem) -> None:
+    """Answers with a problem where no route was reached."""
+    body = problem_body(problem.status, problem.detail, problem.errors)
+    given = {"content-type": MEDIA_TYPE, "content-length": str(len(body)), **(problem.headers or {})}
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in given.items()]
+    await send({"type": "http.response.start", "status": int(problem.status), "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def install(app: FastAPI) -> None:

@@ -15,23 +15,20 @@ from core import names
 from core.declaration import Application, Field, Group, Number, Place
 from core.features import AGE, KEY, LATE, Feature, features
 from core.schemas import TableSpec, table_spec
+from serving.sql.job import TABLES
+from serving.versions import TableState, Versions, state_of
+
+__all__ = ["Column", "LakeTable", "NoTable", "TableState", "columns", "duckdb_type"]
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import pyarrow as pa
     from deltalake import DeltaTable
 
 
 class NoTable(Exception):
     """The lakehouse job has not made the table yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class TableState:
-    """A table at one version."""
-
-    version: int
-    rows: int
-    files: tuple[str, ...]
 
 
 class LakeTable:
@@ -45,19 +42,23 @@ class LakeTable:
         self._lock = threading.Lock()
         self._table: DeltaTable | None = None
         self._state: TableState | None = None
+        self._versions = Versions(self._uri, _asked_as(table))
 
     def current(self) -> TableState:
         """The newest version; raises NoTable. Reads only what was committed since the last call."""
         with self._lock:
             table = self._newest()
             if self._state is None or self._state.version != table.version():
-                actions = table.get_add_actions(flatten=True)
-                self._state = TableState(
-                    version=table.version(),
-                    rows=sum(int(n or 0) for n in actions["num_records"].to_pylist()),
-                    files=tuple(table.file_uris()),
-                )
+                self._state = state_of(table)
             return self._state
+
+    def at(self, version: int) -> TableState:
+        """A version; raises NoTable, or NoVersion with what there is."""
+        return self._versions.at(version, self.current())
+
+    def as_of(self, time: datetime) -> TableState:
+        """The newest version at a time; raises NoTable, or NoVersion with what there is."""
+        return self._versions.as_of(time, self.current())
 
     def newest_first(self, column: str) -> list[tuple[str, int, datetime | None]]:
         """The files of the newest version: address, rows, and the latest time in `column`, latest first.
@@ -94,6 +95,10 @@ class LakeTable:
             self._table = self._state = None
             raise
         return self._table
+
+
+def _asked_as(table: names.Table) -> str:
+    return next(name for name, known in TABLES.items() if known is table)
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ def client() -> BatchClient:
     """The one client of this process."""
     chosen = settings()
     timeout = chosen.ui.api_timeout_seconds
-    return BatchClient(chosen.api_url, timeout, timeout + chosen.serving.sql_seconds)
+    return BatchClient(chosen.api_url, timeout, timeout + chosen.serving.sql_seconds, token=chosen.api_token)
 
 
 @st.cache_resource(show_spinner=False)

@@ -10,6 +10,7 @@ from core.api.batch import BatchAnswer, RunsAnswer
 from core.api.diagnostics import DiagnosticTab
 from core.batch import JobReport
 from core.diagnostics.shapes import Result
+from core.drift import DriftFound
 from ui.reads import FRESH_SECONDS, Memory, Reading, client, read
 
 RUNS: Final = 30
@@ -39,6 +40,11 @@ def _menu(application: str) -> list[DiagnosticTab]:
     return client().menu(application)
 
 
+@st.cache_data(ttl=5, max_entries=16, show_spinner=False)
+def _drift(application: str) -> DriftFound | None:
+    return client().drift(application)
+
+
 @st.cache_resource(show_spinner=False)
 def _results() -> Memory:
     return Memory(most=24)
@@ -64,6 +70,11 @@ def menu(application: str) -> Reading[list[DiagnosticTab]]:
     return read(_menu, application)
 
 
+def drift(application: str) -> Reading[DriftFound | None]:
+    """The latest drift report; its value is None before the first as well."""
+    return read(_drift, application)
+
+
 def keep(question: tuple[object, ...], result: Result) -> None:
     """Remembers a computed diagnostic: figures of the same question are drawn at once."""
     _results().keep(question, result)
@@ -80,3 +91,4 @@ def forget() -> None:
     _jobs.clear()
     _training.clear()
     _runs.clear()
+    _drift.clear()

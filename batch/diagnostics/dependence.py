@@ -238,15 +238,20 @@ def _ticks(frame: pd.DataFrame, one: Input) -> Floats:
 
 
 def two_numbers(subject: Subject, x: str, y: str) -> tuple[Input, Input]:
-    """The two that were chosen; where one is left open, the most important number that is not the other."""
-    among = leading(subject, "number")
-    if len(among) < 2:
-        raise Unanswerable(f"{len(among)} numeric inputs: two are needed")
-    first = subject.input(x, "number") if x else next(one for one in among if one.name != y)
-    second = subject.input(y, "number") if y else next(one for one in among if one.name != first.name)
+    """The two that were chosen; one that is left open is the most important other number that varies."""
+    varied = [one for one in leading(subject, "number") if _varies(subject, one)]
+    if len(varied) < 2:
+        raise Unanswerable(f"{len(varied)} numeric inputs vary in these rows: two are needed")
+    first = subject.input(x, "number") if x else next(one for one in varied if one.name != y)
+    second = subject.input(y, "number") if y else next(one for one in varied if one.name != first.name)
     if first.name == second.name:
         raise Unanswerable(f"{first.name} was chosen twice: choose two different numbers")
     return first, second
+
+
+def _varies(subject: Subject, one: Input) -> bool:
+    """Whether a picture of the validation rows has a place for more than one of its values."""
+    return subject.split.validation.frame[one.name].nunique() > 1
 
 
 COMPUTATIONS: dict[str, Computation] = {

@@ -1,26 +1,23 @@
 """CatBoost: gradient boosting that takes categories as text, and nulls as they are.
 
-train -> Pool (text stays text) -> trees, until validation rows say stop -> BatchModel
+rows -> Pool (text stays text) -> trees -> estimator
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from time import monotonic
 from typing import Any, ClassVar
-
-import pandas as pd
 
 from batch.datasets import Dataset
 from batch.progress import Progress, Stopped
 from batch.split import Split
-from batch.trainers.supervised import chosen_form, finished, target, truth
-from batch.trainers.trainer import about, categories, merged, teachable
+from batch.trainers.boosting import Boosting
+from batch.trainers.supervised import taught
+from batch.trainers.trainer import categories
 from core.batch import Stage
-from core.declaration import Classification, Regression
+from core.declaration import Classification
 from core.recipes import CATBOOST, Parameter
-from models.registered.model import BatchModel
 from models.registered.target import Target
 
 PATIENCE = 50
@@ -38,73 +35,39 @@ FIXED: Mapping[str, Any] = {
     "verbose": False,
 }
 
-QUICK: Mapping[str, Any] = {"iterations": 120, "learning_rate": 0.15}
-"""Of the small models that decide the form of the target."""
 
-
-class CatBoost:
-    """Gradient boosting of symmetric trees: a classifier or a regressor, as the task needs."""
+class CatBoost(Boosting):
+    """Gradient boosting of symmetric trees."""
 
     name: ClassVar[str] = CATBOOST.name
     title: ClassVar[str] = CATBOOST.title
-    tasks: ClassVar[tuple[type, ...]] = CATBOOST.tasks
     parameters: ClassVar[Mapping[str, Parameter]] = CATBOOST.parameters
+    quick: ClassVar[Mapping[str, Any]] = {"iterations": 120, "learning_rate": 0.15}
 
-    def fit(
-        self, split: Split, parameters: Mapping[str, Any], threads: int, progress: Progress
-    ) -> BatchModel:
-        """Fits with early stopping on validation rows; see Trainer."""
-        held = merged(self, parameters)
-        application, train, validation = split.train.application, split.train, split.validation
-        teachable(train, application.task)
-        form = None
-        if isinstance(application.task, Regression):
-            form = self._target(held, train, validation, threads, progress)
-            held["target"] = form.form
-        progress.stage(Stage.FITTING, 30)
-        estimator = self._estimator(application.task, held, threads)
+    def grown(
+        self, held: Mapping[str, Any], split: Split, form: Target | None, threads: int, progress: Progress
+    ) -> Any:
+        """The trees up to the best score on validation rows; all where there are none."""
         watch = Watch(progress, held["iterations"])
         watched: dict[str, Any] = {}
-        if validation.rows:
+        if split.validation.rows:
             watched = {
-                "eval_set": _pool(validation, form),
+                "eval_set": _pool(split.validation, form),
                 "early_stopping_rounds": PATIENCE,
                 "use_best_model": True,
             }
-        estimator.fit(_pool(train, form), callbacks=[watch], **watched)
+        estimator = self._estimator(split.train.application.task, held, threads)
+        estimator.fit(_pool(split.train, form), callbacks=[watch], **watched)
         watch.settle()
-        made = BatchModel(**about(application, self.name, held), estimator=estimator, target=form)
-        return finished(application, made, validation)
+        return estimator
 
-    def refit(
-        self,
-        model: BatchModel,
-        dataset: Dataset,
-        parameters: Mapping[str, Any] | None = None,
-        threads: int = 1,
-    ) -> BatchModel:
-        """As many trees as the model has, unless `iterations` says another number; see Trainer."""
-        asked = parameters or {}
-        teachable(dataset, dataset.application.task)
-        held = merged(self, asked, model.parameters)
-        if "iterations" not in asked:
-            held["iterations"] = max(1, int(model.estimator.tree_count_))
-        form = model.target and target(model.target.form, dataset)
-        estimator = self._estimator(dataset.application.task, held, threads)
-        estimator.fit(_pool(dataset, form))
-        return replace(model, parameters=held, estimator=estimator, target=form)
+    def fitted(self, held: Mapping[str, Any], rows: Dataset, form: Target | None, threads: int) -> Any:
+        """So many trees."""
+        return self._estimator(rows.application.task, held, threads).fit(_pool(rows, form))
 
-    def _target(
-        self, held: Mapping[str, Any], train: Dataset, validation: Dataset, threads: int, progress: Progress
-    ) -> Target:
-        def attempt(rows: Dataset, form: Target) -> Any:
-            estimator = self._estimator(rows.application.task, {**held, **QUICK}, threads)
-            return estimator.fit(_pool(rows, form))
-
-        form = held["target"]
-        if form == "auto":
-            form = chosen_form(train, validation, attempt, progress)
-        return target(form, train)
+    def trees(self, estimator: Any) -> int:
+        """How many an estimator has."""
+        return int(estimator.tree_count_)
 
     def _estimator(self, task: object, held: Mapping[str, Any], threads: int) -> Any:
         from catboost import CatBoostClassifier, CatBoostRegressor
@@ -128,12 +91,7 @@ class CatBoost:
 def _pool(dataset: Dataset, form: Target | None) -> Any:
     from catboost import Pool
 
-    frame: pd.DataFrame = dataset.frame
-    return Pool(
-        frame,
-        truth(dataset) if form is None else form.taught(truth(dataset), frame),
-        cat_features=categories(dataset.application),
-    )
+    return Pool(dataset.frame, taught(dataset, form), cat_features=categories(dataset.application))
 
 
 class Watch:

@@ -1,12 +1,12 @@
 """Histogram gradient boosting of scikit-learn: the challenger of CatBoost.
 
-train -> text to codes, numbers as they are -> trees, until validation rows say stop -> Pipeline -> BatchModel
+rows -> text to codes, numbers as they are -> trees -> Pipeline
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from contextlib import AbstractContextManager
 from time import monotonic
 from typing import Any, ClassVar
 
@@ -15,12 +15,12 @@ import numpy as np
 from batch.datasets import Dataset
 from batch.progress import Progress
 from batch.split import Split
-from batch.trainers.supervised import chosen_form, finished, target, truth
-from batch.trainers.trainer import about, categories, merged, teachable
+from batch.trainers.boosting import Boosting
+from batch.trainers.supervised import taught
+from batch.trainers.trainer import categories
 from core.batch import Stage
-from core.declaration import Classification, Regression, Task
+from core.declaration import Classification, Task
 from core.recipes import HIST_GRADIENT_BOOSTING, Parameter
-from models.registered.model import BatchModel
 from models.registered.target import Target
 from models.registered.threads import limited
 
@@ -30,102 +30,55 @@ PATIENCE = 20
 FIRST = 25
 """Trees before the log is told and a stop is heeded; then after twice as many, and so on."""
 
-QUICK: Mapping[str, Any] = {"iterations": 60, "learning_rate": 0.15}
-"""Of the small models that decide the form of the target."""
 
-
-class HistGradientBoosting:
-    """Gradient boosting over binned inputs: a classifier or a regressor, as the task needs."""
+class HistGradientBoosting(Boosting):
+    """Gradient boosting over binned inputs."""
 
     name: ClassVar[str] = HIST_GRADIENT_BOOSTING.name
     title: ClassVar[str] = HIST_GRADIENT_BOOSTING.title
-    tasks: ClassVar[tuple[type, ...]] = HIST_GRADIENT_BOOSTING.tasks
     parameters: ClassVar[Mapping[str, Parameter]] = HIST_GRADIENT_BOOSTING.parameters
+    quick: ClassVar[Mapping[str, Any]] = {"iterations": 60, "learning_rate": 0.15}
 
-    def fit(
-        self, split: Split, parameters: Mapping[str, Any], threads: int, progress: Progress
-    ) -> BatchModel:
-        """Fits with early stopping on validation rows; see Trainer."""
-        held = merged(self, parameters)
-        application, train, validation = split.train.application, split.train, split.validation
-        teachable(train, application.task)
-        with limited(threads, train.rows):
-            form = None
-            if isinstance(application.task, Regression):
-                form = self._target(held, train, validation, progress)
-                held["target"] = form.form
-            progress.stage(Stage.FITTING, 30)
-            estimator = _grown(application.task, held, train, validation, form, progress)
-        made = BatchModel(**about(application, self.name, held), estimator=estimator, target=form)
-        return finished(application, made, validation)
+    def grown(
+        self, held: Mapping[str, Any], split: Split, form: Target | None, threads: int, progress: Progress
+    ) -> Any:
+        """A pipeline of the trees up to `PATIENCE` without a better score; all without validation rows.
 
-    def refit(
-        self,
-        model: BatchModel,
-        dataset: Dataset,
-        parameters: Mapping[str, Any] | None = None,
-        threads: int = 1,
-    ) -> BatchModel:
-        """As many trees as the model has, unless `iterations` says another number; see Trainer."""
-        asked = parameters or {}
-        teachable(dataset, dataset.application.task)
-        held = merged(self, asked, model.parameters)
-        if "iterations" not in asked:
-            held["iterations"] = int(model.estimator[-1].n_iter_)
-        form = model.target and target(model.target.form, dataset)
-        with limited(threads, dataset.rows):
-            estimator = _fitted(held, dataset, form)
-        return replace(model, parameters=held, estimator=estimator, target=form)
+        The library can't be interrupted. So it grows in stages, each going on where the last one ended.
+        """
+        train, validation = split.train, split.validation
+        encoder, trees = _encoder(train), _trees(train.application.task, held)
+        rows, labels = encoder.fit_transform(train.frame), taught(train, form)
+        watched: dict[str, Any] = {}
+        if validation.rows:
+            trees.set_params(early_stopping=True, n_iter_no_change=PATIENCE, tol=0.0)
+            watched = {"X_val": encoder.transform(validation.frame), "y_val": taught(validation, form)}
+        trees.set_params(warm_start=True)
+        began, planned = monotonic(), min(FIRST, held["iterations"])
+        while True:
+            progress.check()
+            trees.set_params(max_iter=planned)
+            trees.fit(rows, labels, **watched)
+            _tell(trees, held["iterations"], began, progress)
+            if trees.n_iter_ < planned or planned == held["iterations"]:
+                break
+            planned = min(2 * planned, held["iterations"])
+        trees.set_params(warm_start=False)
+        return _pipeline(encoder, trees)
 
-    def _target(
-        self, held: Mapping[str, Any], train: Dataset, validation: Dataset, progress: Progress
-    ) -> Target:
-        def attempt(rows: Dataset, form: Target) -> Any:
-            return _fitted({**held, **QUICK}, rows, form)
+    def fitted(self, held: Mapping[str, Any], rows: Dataset, form: Target | None, threads: int) -> Any:
+        """A pipeline of exactly so many trees."""
+        encoder, trees = _encoder(rows), _trees(rows.application.task, held)
+        trees.fit(encoder.fit_transform(rows.frame), taught(rows, form))
+        return _pipeline(encoder, trees)
 
-        form = held["target"]
-        if form == "auto":
-            form = chosen_form(train, validation, attempt, progress)
-        return target(form, train)
+    def trees(self, estimator: Any) -> int:
+        """How many a pipeline has."""
+        return int(estimator[-1].n_iter_)
 
-
-def _fitted(held: Mapping[str, Any], rows: Dataset, form: Target | None) -> Any:
-    """A pipeline of exactly so many trees."""
-    encoder, trees = _encoder(rows), _trees(rows.application.task, held)
-    trees.fit(encoder.fit_transform(rows.frame), _taught(rows, form))
-    return _pipeline(encoder, trees)
-
-
-def _grown(
-    task: Task,
-    held: Mapping[str, Any],
-    train: Dataset,
-    validation: Dataset,
-    form: Target | None,
-    progress: Progress,
-) -> Any:
-    """A pipeline of as many trees as are good for the validation rows.
-
-    The library can't be interrupted. So it grows in stages, each going on where the last one ended.
-    """
-    encoder, trees = _encoder(train), _trees(task, held)
-    rows, taught = encoder.fit_transform(train.frame), _taught(train, form)
-    watched: dict[str, Any] = {}
-    if validation.rows:
-        trees.set_params(early_stopping=True, n_iter_no_change=PATIENCE, tol=0.0)
-        watched = {"X_val": encoder.transform(validation.frame), "y_val": _taught(validation, form)}
-    trees.set_params(warm_start=True)
-    began, planned = monotonic(), min(FIRST, held["iterations"])
-    while True:
-        progress.check()
-        trees.set_params(max_iter=planned)
-        trees.fit(rows, taught, **watched)
-        _tell(trees, held["iterations"], began, progress)
-        if trees.n_iter_ < planned or planned == held["iterations"]:
-            break
-        planned = min(2 * planned, held["iterations"])
-    trees.set_params(warm_start=False)
-    return _pipeline(encoder, trees)
+    def within(self, threads: int, rows: int) -> AbstractContextManager[Any]:
+        """The library takes as many threads as it finds."""
+        return limited(threads, rows)
 
 
 def _tell(trees: Any, total: int, began: float, progress: Progress) -> None:
@@ -138,11 +91,6 @@ def _tell(trees: Any, total: int, began: float, progress: Progress) -> None:
     shown = f": loss {told['loss']:.5g}, best {told['best']:.5g}" if len(losses) else ""
     progress.line(f"tree {done} of at most {total}{shown}", **told)
     progress.stage(Stage.FITTING, 30 + 40 * done / total)
-
-
-def _taught(rows: Dataset, form: Target | None) -> Any:
-    """What the trees shall say of the rows."""
-    return truth(rows) if form is None else form.taught(truth(rows), rows.frame)
 
 
 def _encoder(rows: Dataset) -> Any:

@@ -109,6 +109,11 @@ def truth(dataset: Dataset) -> Floats:
     return dataset.target
 
 
+def taught(rows: Dataset, form: Target | None) -> Floats:
+    """(n,): what an estimator shall say of the rows: the label, or the form of it that it is taught."""
+    return truth(rows) if form is None else form.taught(truth(rows), rows.frame)
+
+
 def some(dataset: Dataset) -> Dataset:
     """At most TRIED rows, evenly over time."""
     if dataset.rows <= TRIED:

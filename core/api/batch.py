@@ -14,9 +14,9 @@ class ParameterAnswer(msgspec.Struct, frozen=True, kw_only=True):
     default: float | int | str
     low: float | None = None
     high: float | None = None
-    """Of a number."""
+    """Of a number; null for a text."""
     choices: list[str]
-    """Of a text."""
+    """Of a text; empty for a number."""
     help: str
 
 

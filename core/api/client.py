@@ -70,16 +70,25 @@ class ApiProblem(ApiError):
 
 
 class Client:
-    """Calls the API at `url`; safe to share between threads. `timeout` and `sql_timeout` are seconds."""
+    """Calls the API at `url`; safe to share between threads. `timeout` and `sql_timeout` are seconds.
+
+    `token` says who asks, where the API wants to know.
+    """
 
     def __init__(
-        self, url: str, timeout: float, sql_timeout: float, transport: httpx.BaseTransport | None = None
+        self,
+        url: str,
+        timeout: float,
+        sql_timeout: float,
+        transport: httpx.BaseTransport | None = None,
+        token: str | None = None,
     ) -> None:
         self.url = url
         self._sql_timeout = httpx.Timeout(sql_timeout, connect=CONNECT_SECONDS)
         # The API is a neighbour: proxies from the environment are not for it.
         self._http = httpx.Client(
             base_url=url,
+            headers={"authorization": f"Bearer {token}"} if token else None,
             timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
             transport=transport,
             trust_env=False,
@@ -124,10 +133,12 @@ class Client:
         """The tables that an application's queries may name."""
         return self._get(f"/api/v1/sql/{application}/schema", SchemaAnswer).tables
 
-    def predict(self, application: str, event: Mapping[str, Any]) -> PredictAnswer:
-        """What the live model says of an event (without its label)."""
+    def predict(self, application: str, event: Mapping[str, Any], explain: bool = False) -> PredictAnswer:
+        """What the live model says of an event (without its label); with `explain`, also what moved it."""
         body = {"application": application, "event": dict(event)}
-        return self._decode(self._call("POST", "/api/v1/incremental/predict", json=body), PredictAnswer)
+        asks: dict[str, Any] = {"params": {"explain": 1}} if explain else {}
+        answer = self._call("POST", "/api/v1/incremental/predict", json=body, **asks)
+        return self._decode(answer, PredictAnswer)
 
     def query(self, application: str, sql: str) -> QueryAnswer:
         """What a read-only query returns; the application's events are the table `data`."""

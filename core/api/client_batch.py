@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
 
 from core.api.batch import BatchAnswer, RunsAnswer
 from core.api.client import ATTEMPTS, ApiProblem
+from core.api.client_access import AccessClient
 from core.api.client_monitoring import MonitoringClient
+from core.api.client_predict import PredictClient
 from core.api.diagnostics import DiagnosticsAnswer, DiagnosticTab
 from core.api.jobs import JobLogAnswer, JobsAnswer
+from core.api.predict import PredictAnswer
 from core.batch import JobReport, Request
 from core.diagnostics.shapes import Result
+from core.drift import DriftFound
 
 Value = float | int | str
 
@@ -27,7 +31,7 @@ Value = float | int | str
 _ACCEPTED: Final = HTTPStatus.ACCEPTED
 
 
-class BatchClient(MonitoringClient):
+class BatchClient(AccessClient, PredictClient, MonitoringClient):
     """The client of the whole API."""
 
     def training(self, application: str) -> BatchAnswer:
@@ -67,6 +71,24 @@ class BatchClient(MonitoringClient):
     def promote(self, application: str, run_id: str) -> None:
         """Makes a run the champion; a problem with status 409 wants both evaluated first."""
         self._call("PUT", f"/api/v1/batch/{application}/champion", json={"run_id": run_id})
+
+    def predict_registered(
+        self, application: str, event: Mapping[str, Any], explain: bool = False
+    ) -> PredictAnswer:
+        """What the registered champion says of an event; with `explain`, also what moved it."""
+        body = {"event": dict(event), "explain": explain}
+        return self._decode(
+            self._call("POST", f"/api/v1/batch/{application}/predict", json=body), PredictAnswer
+        )
+
+    def drift(self, application: str) -> DriftFound | None:
+        """The latest drift report, or None before the first."""
+        try:
+            return self._get(f"/api/v1/batch/{application}/drift", DriftFound)
+        except ApiProblem as problem:
+            if problem.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
 
     def menu(self, application: str) -> list[DiagnosticTab]:
         """The diagnostics that apply to an application."""

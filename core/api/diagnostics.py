@@ -15,6 +15,7 @@ class ParameterChoice(msgspec.Struct, frozen=True, kw_only=True):
     low: float | None = None
     high: float | None = None
     values: list[str]
+    """Of a choice; of an "input" or a "number" the names of the model's inputs, windowed features too."""
     help: str
 
 

@@ -38,6 +38,8 @@ class LiveAnswer(msgspec.Struct, frozen=True, kw_only=True):
     drift: list[DriftEvent] | None = None
     drifts: dict[str, int] | None = None
     without_features: int | None = None
+    bad_features: int | None = None
+    """Messages of features that could not be read, since the learner started."""
     run_id: str | None = None
     run_url: str | None = None
     error: str | None = None

@@ -36,7 +36,7 @@ class Cost(StrEnum):
 class Parameter:
     """Something a person may choose. A number has `low` and `high`; a choice has `values`.
 
-    kind "field": one of the model's inputs; "number": one of its numeric inputs.
+    kind "input": one of the model's inputs; "number": one of its numeric inputs.
     """
 
     name: str

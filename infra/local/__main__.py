@@ -100,7 +100,8 @@ def _follow(settings: Settings) -> None:
 def _pulse(settings: Settings) -> str:
     """One line on what the applications do."""
     try:
-        status = httpx.get(f"{settings.serving.url}/api/v1/status", timeout=5).json()
+        answer = httpx.get(f"{settings.serving.url}/api/v1/status", headers=settings.api_headers, timeout=5)
+        status = answer.raise_for_status().json()
     except (httpx.HTTPError, ValueError) as error:
         return f"the API does not answer: {error}"
     return "   ".join(_pulse_of(name, one) for name, one in status["applications"].items())

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from http import HTTPStatus
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-import httpx
 import msgspec
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
@@ -14,32 +11,22 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, StrictStr
 
 from core.api.batch import BatchAnswer, HeldAnswer, ParameterAnswer, RecipeAnswer, RunsAnswer
-from core.api.errors import FieldError
 from core.api.predict import PredictAnswer
 from core.declaration import Application
 from core.recipes import recipes
-from core.registry import BadRun, ForeignRun, NoModel, NoRun, NotComparable, best, promote, runs
+from core.registry import best, promote, runs
 from core.runs import RunSummary
 from serving.batch_predict import BatchPredictRequest
 from serving.encoded import Json
 from serving.openapi import BATCH_PREDICT_BODY, answers
 from serving.predict import Asked, remembered
-from serving.problems import Problem, application_named
+from serving.problems import application_named
 from serving.readings import Away
 from serving.services import Services, Serving
 from serving.status import run_of
+from serving.trainings import of_mlflow
 
 router = APIRouter(prefix="/api/v1/batch/{application}", tags=["batch"])
-
-T = TypeVar("T")
-
-STATUS: dict[type[BadRun], HTTPStatus] = {
-    NoRun: HTTPStatus.NOT_FOUND,
-    ForeignRun: HTTPStatus.UNPROCESSABLE_ENTITY,
-    NoModel: HTTPStatus.CONFLICT,
-    NotComparable: HTTPStatus.CONFLICT,
-}
-"""What is wrong with a run, as a status; an artifact that can't be used is no fault of the request: 502."""
 
 
 class ChampionRequest(BaseModel):
@@ -62,7 +49,7 @@ def read_runs(
 ) -> Response:
     """The latest trainings that have a registered version, the newest first."""
     found = application_named(application)
-    listed = _asked(services, lambda: runs(services.batch_models.mlflow, found.name, limit))
+    listed = of_mlflow(services, lambda: runs(services.batch_models.mlflow, found.name, limit))
     shown = [_linked(services, one) for one in listed]
     return Json(RunsAnswer(runs=shown, best=best(found.task, listed)))
 
@@ -71,7 +58,7 @@ def read_runs(
 def write_champion(application: str, asked: ChampionRequest, services: Serving) -> Response:
     """Makes a training the champion. It and the present one must have been evaluated on the same window."""
     found = application_named(application)
-    _asked(services, lambda: promote(services.batch_models.mlflow, found.name, asked.run_id))
+    of_mlflow(services, lambda: promote(services.batch_models.mlflow, found.name, asked.run_id))
     services.batch_models.soon().result()
     return Json(_state(services, found))
 
@@ -94,7 +81,7 @@ async def predict(application: str, request: Request, services: Serving) -> Resp
 
 
 def _predicted(services: Services, asked: Asked, wanted: BatchPredictRequest) -> PredictAnswer:
-    held = _asked(services, lambda: services.batch_predictor.held(asked.application, wanted.run_id))
+    held = of_mlflow(services, lambda: services.batch_predictor.held(asked.application, wanted.run_id))
     known = None
     if asked.application.windows:
         known = remembered(services.redis, services.live.away, asked)
@@ -129,8 +116,8 @@ def _recipes(application: Application) -> list[RecipeAnswer]:
                 ParameterAnswer(
                     name=each.name,
                     default=each.default,
-                    low=None if each.choices else each.low,
-                    high=None if each.choices else each.high,
+                    low=each.low if each.number else None,
+                    high=each.high if each.number else None,
                     choices=list(each.choices),
                     help=each.help,
                 )
@@ -150,17 +137,3 @@ def _rows(services: Services, application: Application) -> int | None:
 
 def _linked(services: Services, run: RunSummary) -> RunSummary:
     return msgspec.structs.replace(run, run_url=run_of(services.settings, run.run_id))
-
-
-def _asked(services: Services, question: Callable[[], T]) -> T:
-    """An answer that needs MLflow; raises Problem with what is wrong with the run, or that MLflow is away."""
-    try:
-        return question()
-    except BadRun as error:
-        status = STATUS.get(type(error), HTTPStatus.BAD_GATEWAY)
-        raise Problem(status, str(error), [FieldError("run_id", str(error))]) from None
-    except httpx.HTTPError as error:
-        detail = f"MLflow at {services.settings.mlflow.url} is away: {type(error).__name__}: {error}"
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail) from None
-    except ValueError as error:
-        raise Problem(HTTPStatus.BAD_GATEWAY, f"what MLflow holds can't be read: {error}") from None

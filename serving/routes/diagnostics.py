@@ -24,6 +24,7 @@ from serving.encoded import Json
 from serving.openapi import answers
 from serving.problems import Problem, application_named
 from serving.services import Services, Serving
+from serving.trainings import check_run
 
 router = APIRouter(prefix="/api/v1/batch/{application}/diagnostics", tags=["batch"])
 
@@ -52,7 +53,7 @@ def read_diagnostics(application: str) -> Response:
 
 @router.post(
     "/{diagnostic}",
-    responses=answers(Result, 400, 404, 422, 503)
+    responses=answers(Result, 400, 404, 409, 422, 502, 503)
     | {HTTPStatus.ACCEPTED.value: answers(JobReport)[HTTPStatus.OK.value]},
     response_model=None,
 )
@@ -66,9 +67,7 @@ def ask_diagnostic(
     kept = _kept(services, found, one, run, chosen)
     if kept is not None:
         return Response(kept, media_type=Json.media_type)
-    request = Diagnose(application=found.name, run_id=asked.run_id, diagnostic=one.id, parameters=chosen)
-    job = _asked(services, lambda: _underway(services, request) or jobs.submit(services.redis, request))
-    return Json(job, HTTPStatus.ACCEPTED)
+    return Json(_job(services, found, one, asked.run_id, chosen), HTTPStatus.ACCEPTED)
 
 
 @router.get("/{diagnostic}", responses=answers(Result, 404, 422, 503), response_model=None)
@@ -125,6 +124,24 @@ def _kept(
     key = names.diagnostic_key(application.name, run, digest(diagnostic.id, chosen))
     found: Any = _asked(services, lambda: services.redis.get(key))
     return found if isinstance(found, bytes) else None
+
+
+def _job(
+    services: Services,
+    application: Application,
+    diagnostic: Diagnostic,
+    run_id: str,
+    chosen: dict[str, Choice],
+) -> JobReport:
+    """The job that computes it: one that is under way, else a new one about a run that there is."""
+    run = "" if diagnostic.tab == Tab.LIVE else run_id
+    request = Diagnose(application=application.name, run_id=run, diagnostic=diagnostic.id, parameters=chosen)
+    underway = _asked(services, lambda: _underway(services, request))
+    if underway is not None:
+        return underway
+    if run:
+        check_run(services, application.name, run)
+    return _asked(services, lambda: jobs.submit(services.redis, request))
 
 
 def _underway(services: Services, request: Diagnose) -> JobReport | None:

@@ -21,7 +21,9 @@ async def is_live() -> Response:
     return Response(b'{"status":"ok"}', media_type="application/json")
 
 
-@router.get("/health/ready", responses=answers(ReadyAnswer, 503), response_model=None)
+@router.get(
+    "/health/ready", responses=answers(ReadyAnswer) | answers(ReadyAnswer, status=503), response_model=None
+)
 def is_ready(services: Serving) -> Response:
     """Whether requests can be answered, computed dependency by dependency."""
     found = ready(services)

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from core import names
@@ -21,7 +20,7 @@ from core.windows import span_name
 from serving.encoded import Json
 from serving.features.reader import Latest, latest
 from serving.openapi import PREDICT_BODY, answers
-from serving.predict import remembered
+from serving.predict import remembered_soon
 from serving.problems import Problem, application_named
 from serving.services import Services, Serving
 from serving.status import live
@@ -48,13 +47,13 @@ async def predict(
 ) -> Response:
     """What the live model says of an event whose label is not known yet.
 
-    What is remembered of its entity comes from Redis, in a thread; the rest is a fraction of a millisecond of
-    memory work, less than a change of thread.
+    What is remembered of its entity comes from Redis, on the event loop; the rest is a fraction of a
+    millisecond of memory work, less than a change of thread.
     """
     asked = services.predictor.asked(await request.body())
     known = None
     if asked.application.windows:
-        known = await run_in_threadpool(remembered, services.redis, services.live.away, asked)
+        known = await remembered_soon(services.lookups, services.live.away, asked)
     return Json(services.predictor.answer(asked, known, explain))
 
 
@@ -70,7 +69,7 @@ def read_history(
 ) -> Response:
     """The scores over time, oldest first, thinned evenly to at most `points`; the newest is always there."""
     key = names.history_key(application_named(application).name)
-    found: Any = _asked(services, lambda redis: redis.xrevrange(key, count=HISTORY_POINTS))
+    found: Any = asked_of_redis(services, lambda redis: redis.xrevrange(key, count=HISTORY_POINTS))
     kept = [fields[b"point"] for _, fields in thinned(found, points) if b"point" in fields]
     return Json(HistoryAnswer([_POINT.decode(text) for text in reversed(kept)]))
 
@@ -87,12 +86,16 @@ def read_predictions(
     """The newest answers, newest first, with the truth where it is known by now."""
     name = application_named(application).name
     if judged:
-        known: Any = _asked(services, lambda redis: redis.lrange(names.judged_key(name), 0, limit - 1))
+        known: Any = asked_of_redis(
+            services, lambda redis: redis.lrange(names.judged_key(name), 0, limit - 1)
+        )
         return Json(PredictionsAnswer([_RECENT.decode(text) for text in known]))
-    texts: Any = _asked(services, lambda redis: redis.lrange(names.recent_key(name), 0, limit - 1))
+    texts: Any = asked_of_redis(services, lambda redis: redis.lrange(names.recent_key(name), 0, limit - 1))
     found = [_RECENT.decode(text) for text in texts]
     ids = [one.event_id for one in found]
-    truths: Any = _asked(services, lambda redis: redis.hmget(names.truths_key(name), ids)) if ids else []
+    truths: Any = (
+        asked_of_redis(services, lambda redis: redis.hmget(names.truths_key(name), ids)) if ids else []
+    )
     told = zip(found, truths, strict=True)
     return Json(PredictionsAnswer([one if truth is None else _with(one, truth) for one, truth in told]))
 
@@ -103,7 +106,7 @@ def read_predictions(
 def read_features(application: str, entity: str, services: Serving) -> Response:
     """The latest windowed features of an entity (a value of the application's key), as of its last event."""
     found = application_named(application)
-    known: Latest | None = _asked(services, lambda redis: latest(redis, found, entity))
+    known: Latest | None = asked_of_redis(services, lambda redis: latest(redis, found, entity))
     if known is None:
         detail = f"no features of {found.key} {entity!r} are held: {_unheld(found)}"
         raise Problem(HTTPStatus.NOT_FOUND, detail, [FieldError("entity", detail)])
@@ -149,7 +152,8 @@ def thinned(items: list[Any], most: int) -> list[Any]:
     return [items[round(n * step)] for n in range(most)]
 
 
-def _asked(services: Services, question: Any) -> Any:
+def asked_of_redis(services: Services, question: Any) -> Any:
+    """An answer of Redis; raises Problem (503) where it is away."""
     from redis.exceptions import RedisError
 
     if services.live.away:

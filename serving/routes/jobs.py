@@ -21,6 +21,7 @@ from serving.encoded import Json
 from serving.openapi import JOB_BODY, answers
 from serving.problems import Problem, application_named
 from serving.services import Services, Serving
+from serving.trainings import check_runs
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
 
@@ -33,7 +34,7 @@ _FIELD = re.compile(r"^Object (?:missing required|contains unknown) field `([^`]
 @router.post(
     "/batch/{application}/jobs",
     status_code=HTTPStatus.ACCEPTED,
-    responses=answers(JobReport, 400, 404, 413, 422, 503, status=202),
+    responses=answers(JobReport, 400, 404, 413, 422, 502, 503, status=202),
     openapi_extra={"requestBody": JOB_BODY},
     response_model=None,
 )
@@ -45,8 +46,7 @@ async def submit_job(application: str, request: Request, services: Serving) -> R
         requests.check(asked, services.settings)
     except requests.BadRequest as error:
         raise _unfit(str(error), error.field) from None
-    report = await run_in_threadpool(_asked, services, lambda: jobs.submit(services.redis, asked))
-    return Json(report, HTTPStatus.ACCEPTED)
+    return Json(await run_in_threadpool(_submitted, services, asked), HTTPStatus.ACCEPTED)
 
 
 @router.get("/jobs", responses=answers(JobsAnswer, 404, 422, 503), response_model=None)
@@ -85,6 +85,13 @@ def stop_job(job: str, services: Serving) -> Response:
     return Json(_asked(services, lambda: jobs.stop(services.redis, job)))
 
 
+def _submitted(services: Services, asked: batch.Request) -> JobReport:
+    """The job, once MLflow knows the runs that it names; asks MLflow nothing where none is named."""
+    _reached(services)
+    check_runs(services, asked)
+    return _asked(services, lambda: jobs.submit(services.redis, asked))
+
+
 def _request(application: str, body: bytes) -> batch.Request:
     """The body as a request about the application; raises a Problem that names the field."""
     try:
@@ -112,11 +119,16 @@ def _unfit(message: str, field: str) -> Problem:
 def _asked(services: Services, question: Callable[[], T]) -> T:
     from redis.exceptions import RedisError
 
-    if services.live.away:
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"Redis is away: {services.live.away}")
+    _reached(services)
     try:
         return question()
     except jobs.NoJob as error:
         raise Problem(HTTPStatus.NOT_FOUND, str(error), [FieldError("job", str(error))]) from None
     except (RedisError, OSError) as error:
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"Redis is away: {error}") from None
+
+
+def _reached(services: Services) -> None:
+    """Raises Problem where Redis is known to be away."""
+    if services.live.away:
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"Redis is away: {services.live.away}")

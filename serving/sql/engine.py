@@ -9,75 +9,100 @@ from __future__ import annotations
 
 import json
 import threading
-import time
-import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import chain
 from typing import Any
 
 import duckdb
 import msgspec
 import pyarrow as pa
 
-from serving.sql import cells
+from serving.sql import files, plan
 from serving.sql.functions import TABLE_FUNCTIONS, refused_function
-from serving.sql.job import Failure, Job, Outcome, Rows, Source, Why
-
-BATCH_ROWS = 1000
-"""Rows taken from the engine at a time: what is beyond the limit is never computed."""
+from serving.sql.job import Failure, Job, Mode, Outcome, Source, Turn, Why, Work
+from serving.sql.rows import QueryFailure, answered, turned, without_paths
 
 INTERRUPT_EVERY_S = 0.05
 """An interrupt that arrives between two steps of the engine is lost, so it is repeated."""
 
-_AS_TEXT = ("HUGEINT", "UHUGEINT", "BIGNUM", "BIT", "TIME WITH TIME ZONE", "INTERVAL", "UNION", "VARIANT")
-"""Types that Arrow can't hold exactly: the engine writes them as text."""
+
+def _nowhere(data: bytes) -> None:
+    """Where bytes go that nobody asked for."""
 
 
-class QueryFailure(Exception):
-    """Carries a Failure out of the depths."""
+class Engine:
+    """Keeps the database of the last query: the next one over the same files finds it warm.
 
-    def __init__(self, why: Why, detail: str) -> None:
-        super().__init__(detail)
-        self.failure = Failure(why=why, detail=detail)
+    Nothing of a query stays in it: its settings are locked, it can't be written to, and every query has
+    a connection of its own.
+    """
 
+    def __init__(self) -> None:
+        self._key: bytes = b""
+        self._database: duckdb.DuckDBPyConnection | None = None
 
-def run(job: Job) -> Outcome:
-    """The rows of a query, or why there are none. Never raises on what the query does."""
-    try:
-        with duckdb.connect(":memory:", config={"threads": job.threads}) as connection:
-            _prepare(connection, job)
+    def run(self, work: Work, send: Callable[[bytes], None] = _nowhere) -> Outcome:
+        """What became of a query; the bytes of a file go to `send`. Never raises on what the query does."""
+        try:
+            if isinstance(work, Turn):
+                return turned(work)
+            return self._run(work, send)
+        except QueryFailure as failure:
+            return failure.failure
+        except (duckdb.OutOfMemoryException, MemoryError):
+            self._forget()
+            return Failure(
+                why=Why.MEMORY, detail=f"the query needs more than {work.memory_mib} MiB of memory"
+            )
+        except duckdb.InterruptException:
+            return Failure(why=Why.TIME, detail=f"the query was stopped after {work.seconds:g} s")
+        except (duckdb.Error, pa.ArrowException, RecursionError, ValueError, OverflowError) as error:
+            self._forget()  # an error inside the engine may leave a database that answers nothing more
+            tables = work.tables if isinstance(work, Job) else {}
+            return Failure(why=Why.ERROR, detail=without_paths(str(error), tables))
+
+    def _run(self, job: Job, send: Callable[[bytes], None]) -> Outcome:
+        with self._warm(job).cursor() as connection:
             _read_again(connection, job)
-            return _answer(connection, job)
-    except QueryFailure as failure:
-        return failure.failure
-    except (duckdb.OutOfMemoryException, MemoryError):
-        return Failure(why=Why.MEMORY, detail=f"the query needs more than {job.memory_mib} MiB of memory")
-    except duckdb.InterruptException:
-        return Failure(why=Why.TIME, detail=f"the query was stopped after {job.seconds:g} s")
-    except (duckdb.Error, pa.ArrowException, RecursionError, ValueError, OverflowError) as error:
-        return Failure(why=Why.ERROR, detail=without_paths(str(error), job))
+            with _time_limit(connection, job.seconds):
+                match job.mode:
+                    case Mode.ROWS:
+                        return answered(connection, job)
+                    case Mode.PLAN | Mode.ANALYZE:
+                        return plan.explained(connection, job)
+                    case _:
+                        return files.written(connection, job, send)
 
+    def _warm(self, job: Job) -> duckdb.DuckDBPyConnection:
+        key = msgspec.msgpack.encode([job.tables, job.threads, job.memory_mib])
+        if self._database is None or key != self._key:
+            self._forget()
+            database = duckdb.connect(":memory:", config={"threads": job.threads})
+            try:
+                _prepare(database, job)
+            except BaseException:
+                database.close()
+                raise
+            self._database, self._key = database, key
+        return self._database
 
-def without_paths(message: str, job: Job) -> str:
-    """The engine's message without the names of files of this machine."""
-    for name, source in job.tables.items():
-        for file in source.files:
-            message = message.replace(file, name)
-            folder = file.rpartition("/")[0]
-            if folder:
-                message = message.replace(folder, name)
-    return message
+    def _forget(self) -> None:
+        if self._database is not None:
+            self._database.close()
+        self._database = None
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection, job: Job) -> None:
     """Makes the tables, then shuts every door: files, extensions, settings, Python variables, spilling."""
-    connection.execute("SET timezone = 'UTC'")
+    connection.execute("SET GLOBAL timezone = 'UTC'")
+    connection.execute("SET parquet_metadata_cache = true")  # a file of a Delta table never changes
     for name, source in job.tables.items():
+        if "." in name:
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {name.partition('.')[0]}")
         connection.execute(_table_sql(name, source))
-    files = [file for source in job.tables.values() for file in source.files]
+    paths = sorted({file for source in job.tables.values() for file in source.files})
     for name, value in {
-        "allowed_paths": f"[{', '.join(map(_text, files))}]",
+        "allowed_paths": f"[{', '.join(map(_text, paths))}]",
         "memory_limit": f"'{job.memory_mib}MiB'",
         "temp_directory": "''",
         "python_enable_replacements": "false",
@@ -121,8 +146,8 @@ def _read_again(connection: duckdb.DuckDBPyConnection, job: Job) -> None:
     if tree.get("error"):
         raise QueryFailure(Why.REFUSED, f"the query can't be read: {tree.get('error_message')}")
     nodes = list(_nodes(tree))
-    names = set(job.tables) | {
-        entry["key"].lower() for node in nodes for entry in node.get("cte_map", {}).get("map", ())
+    names = {tuple(name.split(".")) for name in job.tables} | {
+        (entry["key"].lower(),) for node in nodes for entry in node.get("cte_map", {}).get("map", ())
     }
     for node in nodes:
         _check_node(node, names)
@@ -140,14 +165,18 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
             waiting.extend(node)
 
 
-def _check_node(node: dict[str, Any], names: set[str]) -> None:
+def _check_node(node: dict[str, Any], names: set[tuple[str, ...]]) -> None:
     kind = node.get("type")
     if kind == "BASE_TABLE":
-        outside = node.get("schema_name") or node.get("catalog_name")
-        if outside or node["table_name"].lower() not in names:
+        parts = (node.get("catalog_name"), node.get("schema_name"), node["table_name"])
+        name = tuple(part.lower() for part in parts if part)
+        if name not in names:
+            known = ", ".join(sorted(".".join(one) for one in names))
             raise QueryFailure(
-                Why.REFUSED, f"there is no table {node['table_name']!r}; there are {', '.join(sorted(names))}"
+                Why.REFUSED, f"there is no table {node['table_name']!r}; there are {known or 'none'}"
             )
+        if node.get("at_clause"):
+            raise QueryFailure(Why.REFUSED, "AT is allowed behind the name of a table only")
     elif kind == "TABLE_FUNCTION":
         name = node["function"].get("function_name", "")
         if name.lower() not in TABLE_FUNCTIONS:
@@ -156,73 +185,6 @@ def _check_node(node: dict[str, Any], names: set[str]) -> None:
         raise QueryFailure(Why.REFUSED, "SHOW, DESCRIBE and SUMMARIZE are not allowed")
     elif node.get("class") == "FUNCTION" and refused_function(node.get("function_name", "")):
         raise QueryFailure(Why.REFUSED, f"the function {node['function_name']} is not allowed")
-
-
-def _answer(connection: duckdb.DuckDBPyConnection, job: Job) -> Rows:
-    started = time.perf_counter()
-    with _time_limit(connection, job.seconds), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # doubled column names are the query's own affair
-        relation = connection.sql(job.sql)
-        if relation is None:
-            raise QueryFailure(Why.REFUSED, "the statement returns no rows")
-        names, types = list(relation.columns), [str(kind) for kind in relation.types]
-        table = _taken(_exact(relation, types), job)
-    elapsed_ms = (time.perf_counter() - started) * 1000
-    kept = table.slice(0, job.rows)
-    return Rows(
-        names=names,
-        types=types,
-        rows=_json(kept, types, job.answer_bytes),
-        row_count=kept.num_rows,
-        truncated=table.num_rows > job.rows,
-        elapsed_ms=round(elapsed_ms, 3),
-    )
-
-
-def _exact(relation: duckdb.DuckDBPyRelation, types: list[str]) -> duckdb.DuckDBPyRelation:
-    """The same rows, with the types that Arrow can't hold written as text."""
-    if not any(kind.startswith(_AS_TEXT) for kind in types):
-        return relation
-    parts = (
-        f"CAST(#{n} AS VARCHAR) AS c{n}" if kind.startswith(_AS_TEXT) else f"#{n} AS c{n}"
-        for n, kind in enumerate(types, 1)
-    )
-    return relation.project(", ".join(parts))
-
-
-def _taken(relation: duckdb.DuckDBPyRelation, job: Job) -> pa.Table:
-    """The first rows, one more than the limit if there are more; the engine computes no further."""
-    reader = relation.to_arrow_reader(BATCH_ROWS)
-    batches: list[pa.RecordBatch] = []
-    rows = taken_bytes = 0
-    for batch in reader:
-        batches.append(batch)
-        rows += batch.num_rows
-        taken_bytes += batch.nbytes
-        if taken_bytes > job.answer_bytes:
-            raise _too_large(job.answer_bytes)
-        if rows > job.rows:
-            break
-    return pa.Table.from_batches(batches, schema=reader.schema)
-
-
-def _json(table: pa.Table, types: list[str], most: int) -> bytes:
-    columns = [
-        [cells.integer(text) for text in whole.to_pylist()]
-        if kind in ("HUGEINT", "UHUGEINT", "BIGNUM")
-        else list(chain.from_iterable(cells.column(chunk) for chunk in whole.chunks))
-        for whole, kind in zip(table.columns, types, strict=True)
-    ]
-    text = msgspec.json.encode(list(zip(*columns, strict=True)))
-    if len(text) > most:
-        raise _too_large(most)
-    return text
-
-
-def _too_large(most: int) -> QueryFailure:
-    return QueryFailure(
-        Why.SIZE, f"the answer is larger than {most // 2**20} MiB: ask for fewer rows or columns"
-    )
 
 
 @contextmanager

@@ -7,6 +7,7 @@ this check is the polite one, which says in plain words what is allowed.
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 
 import sqlglot
 from sqlglot import exp
@@ -14,6 +15,7 @@ from sqlglot.errors import SqlglotError
 
 from serving.sql.functions import TABLE_FUNCTIONS, refused_function
 from serving.sql.job import TABLES
+from serving.sql.refused import RefusedQuery, UnreadQuery
 
 LONGEST = 20_000
 """Characters of a query."""
@@ -22,16 +24,11 @@ LONGEST = 20_000
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 
-class RefusedQuery(ValueError):
-    """The text is not a query that may run here; the message says what is allowed."""
+def check(sql: str, pins: Collection[str] = ()) -> None:
+    """Raises RefusedQuery unless `sql` is one query over known tables, its CTEs and harmless functions.
 
-
-class UnreadQuery(RefusedQuery):
-    """The text is beyond this parser; the engine's own may know better what is wrong with it."""
-
-
-def check(sql: str) -> None:
-    """Raises RefusedQuery unless `sql` is one query over known tables, its CTEs and harmless functions."""
+    `pins` are names with a schema that stand for known tables at a version (see `versions`).
+    """
     if len(sql) > LONGEST:
         raise RefusedQuery(f"the query has {len(sql)} characters; at most {LONGEST} are allowed")
     if "\0" in sql:
@@ -40,7 +37,7 @@ def check(sql: str) -> None:
     if not isinstance(tree, exp.Query | exp.Values):
         raise RefusedQuery(f"only queries are allowed (SELECT, WITH, VALUES, FROM); this is {_kind(tree)}")
     for node in tree.walk():
-        _check_node(node, _visible_names(node) if isinstance(node, exp.Table) else frozenset())
+        _check_node(node, _visible_names(node) if isinstance(node, exp.Table) else frozenset(), pins)
 
 
 def _parse(sql: str) -> exp.Expr:
@@ -75,25 +72,30 @@ def _kind(tree: exp.Expr) -> str:
 _FORBIDDEN = (exp.DML, exp.DDL, exp.Command, exp.Into, exp.Copy, exp.Attach, exp.Detach, exp.Pragma, exp.Set)
 
 
-def _check_node(node: exp.Expr, names: frozenset[str]) -> None:
+def _check_node(node: exp.Expr, names: frozenset[str], pins: Collection[str]) -> None:
     if isinstance(node, _FORBIDDEN) and not isinstance(node, exp.Query):
         raise RefusedQuery(f"{_kind(node)} is not allowed inside a query")
     if isinstance(node, exp.Table):
-        _check_table(node, names)
+        _check_table(node, names, pins)
     elif isinstance(node, exp.Parameter | exp.SessionParameter):
         raise RefusedQuery("parameters are not allowed")
     elif isinstance(node, exp.Func) and refused_function(_function_name(node)):
         raise RefusedQuery(f"the function {_function_name(node)} is not allowed")
 
 
-def _check_table(table: exp.Table, names: frozenset[str]) -> None:
+def _check_table(table: exp.Table, names: frozenset[str], pins: Collection[str]) -> None:
+    if table.args.get("when") is not None:
+        raise RefusedQuery("AT (VERSION => 12) stands right behind a table's name, nowhere else")
     if isinstance(table.this, exp.Func):
         name = _function_name(table.this)
         if name.lower() not in TABLE_FUNCTIONS:
             allowed = ", ".join(sorted(TABLE_FUNCTIONS))
             raise RefusedQuery(f"the table function {name} is not allowed; there are {allowed}")
-    elif table.db or table.catalog or table.name.lower() not in names:
-        shown = ".".join(part.name for part in table.parts)
+        return
+    shown = ".".join(part.name for part in table.parts)
+    if shown.lower() in pins and len(table.parts) > 1:
+        return
+    if table.db or table.catalog or table.name.lower() not in names:
         raise RefusedQuery(f"there is no table {shown!r}; there are {', '.join(TABLES)}")
 
 

@@ -27,14 +27,28 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     """Column -> DuckDB type, in the table's order."""
 
 
-class Job(msgspec.Struct, frozen=True, kw_only=True):
+class Mode(StrEnum):
+    """What is made of a query."""
+
+    ROWS = "rows"
+    PLAN = "plan"
+    ANALYZE = "analyze"
+    """The plan with what each step took: the query is run, its rows are dropped."""
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """One query with all that it may touch and use."""
 
     sql: str
+    mode: Mode = Mode.ROWS
     tables: dict[str, Source]
-    """Name -> table; the query sees these and no other."""
+    """Name, or schema.name -> table; the query sees these and no other."""
     rows: int
-    """Most rows of the answer."""
+    """Most rows of the answer, or of the file."""
+    keep: int = 0
+    """Most rows that are kept for further pages, those of the answer among them; 0: no pages."""
     answer_bytes: int
     """Most bytes of the answer."""
     unread: str = ""
@@ -42,6 +56,22 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     memory_mib: int
     threads: int
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A further page of rows that were computed before."""
+
+    kept: bytes
+    """`Rows.kept` of the first answer."""
+    types: list[str]
+    offset: int
+    rows: int
+    answer_bytes: int
+    seconds: float
+    memory_mib: int
+
+
+Work = Job | Turn
 
 
 class Rows(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -52,7 +82,32 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     rows: bytes
     row_count: int
     truncated: bool
+    """Whether there are more rows than these."""
+    kept: bytes = b""
+    """Arrow IPC of these rows and those of further pages; empty where these are all, or no pages are kept."""
+    kept_rows: int = 0
+    whole: bool = True
+    """Whether nothing lies beyond what is kept."""
     elapsed_ms: float
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """How the engine runs a query, as text."""
+
+    text: str
+    elapsed_ms: float
+
+
+class Piece(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Some bytes of a file; more follow."""
+
+    data: bytes
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The file is complete."""
+
+    rows: int
 
 
 class Why(StrEnum):
@@ -74,4 +129,5 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     detail: str
 
 
-Outcome = Rows | Failure
+Outcome = Rows | Plan | Written | Failure
+Reply = Outcome | Piece

@@ -11,12 +11,13 @@ import resource
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 import msgspec
 
-from serving.sql.engine import run
-from serving.sql.job import Job, Outcome
+from serving.sql.engine import Engine
+from serving.sql.job import Outcome, Piece, Work
 
 SLACK_MIB = 384
 """Memory beside the query's own: stacks, the engine's buffers, the answer as JSON."""
@@ -32,23 +33,28 @@ def main(descriptor: int, memory_mib: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     with Connection(descriptor) as parent:
         encode = msgspec.msgpack.Encoder().encode
-        jobs = msgspec.msgpack.Decoder(Job)
+        jobs: msgspec.msgpack.Decoder[Work] = msgspec.msgpack.Decoder(Work)
+        engine = Engine()
         _limit(memory_mib)
+
+        def send(data: bytes) -> None:
+            parent.send_bytes(encode(Piece(data=data)))
+
         parent.send_bytes(b"ready")
         while True:
             try:
-                job = jobs.decode(parent.recv_bytes())
+                work = jobs.decode(parent.recv_bytes())
             except EOFError:
                 return
-            parent.send_bytes(encode(_guarded(job)))
+            parent.send_bytes(encode(_guarded(engine, work, send)))
 
 
-def _guarded(job: Job) -> Outcome:
-    deadline = threading.Timer(job.seconds + GRACE_S, os._exit, [OVERTIME_STATUS])
+def _guarded(engine: Engine, work: Work, send: Callable[[bytes], None]) -> Outcome:
+    deadline = threading.Timer(work.seconds + GRACE_S, os._exit, [OVERTIME_STATUS])
     deadline.daemon = True
     deadline.start()
     try:
-        return run(job)
+        return engine.run(work, send)
     finally:
         deadline.cancel()
 

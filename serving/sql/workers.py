@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
@@ -20,7 +21,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from serving.sql.job import Failure, Job, Outcome, Why
+from serving.sql.job import Failure, Outcome, Piece, Reply, Why, Work
 from serving.sql.worker import GRACE_S, OVERTIME_STATUS
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("millrace")
@@ -62,20 +63,27 @@ class Worker:
         """The process's id."""
         return self._process.pid
 
-    def run(self, job: Job, cancel: threading.Event) -> Outcome:
-        """The process's answer. Raises Cancelled; then, or when not `alive`, the worker is used up."""
+    def replies(self, job: Work, cancel: threading.Event) -> Iterator[Reply]:
+        """What the process sends: pieces of a file, then what became of it all.
+
+        Raises Cancelled; then, or when not `alive`, the worker is used up.
+        """
         try:
             if not self._ready:
                 self._receive(START_SECONDS, cancel)
                 self._ready = True
             self._connection.send_bytes(msgspec.msgpack.encode(job))
-            answer = self._receive(job.seconds + 2 * GRACE_S, cancel)
+            deadline = time.monotonic() + job.seconds + 2 * GRACE_S
+            while (answer := self._receive(deadline - time.monotonic(), cancel)) is not None:
+                reply = _REPLIES.decode(answer)
+                yield reply
+                if not isinstance(reply, Piece):
+                    return
         except (EOFError, OSError):
-            return self._death(job)
-        if answer is None:
-            self.kill()
-            return _overtime(job)
-        return _ANSWERS.decode(answer)
+            yield self._death(job)
+            return
+        self.kill()
+        yield _overtime(job)
 
     def _receive(self, seconds: float, cancel: threading.Event) -> bytes | None:
         """The next message, or None when none came in time."""
@@ -87,7 +95,7 @@ class Worker:
                 return None
         return self._connection.recv_bytes(LONGEST_ANSWER)
 
-    def _death(self, job: Job) -> Failure:
+    def _death(self, job: Work) -> Failure:
         """Why the process ended in the middle of a query."""
         self.kill()
         status = self._process.returncode
@@ -110,10 +118,10 @@ class Worker:
 
 _WEARING = (Why.MEMORY, Why.TIME, Why.SIZE)
 
-_ANSWERS: msgspec.msgpack.Decoder[Outcome] = msgspec.msgpack.Decoder(Outcome)
+_REPLIES: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
 
 
-def _overtime(job: Job) -> Failure:
+def _overtime(job: Work) -> Failure:
     return Failure(why=Why.TIME, detail=f"the query was stopped after {job.seconds:g} s")
 
 
@@ -146,15 +154,26 @@ class Workers:
         with self._lock:
             return [worker.pid for worker in self._all]
 
-    def run(self, job: Job, cancel: threading.Event) -> Outcome:
+    def run(self, job: Work, cancel: threading.Event) -> Outcome:
         """Blocks until the query is answered; raises Busy or Cancelled."""
+        [*_, last] = self.replies(job, cancel)
+        if isinstance(last, Piece):
+            raise TypeError("a job that makes a file is asked for with `replies`")
+        return last
+
+    def replies(self, job: Work, cancel: threading.Event) -> Iterator[Reply]:
+        """The pieces of a file, then what became of it; raises Busy or Cancelled.
+
+        The worker is taken with the first step and given back when the iterator ends or is closed.
+        """
         worker = self._take(job.seconds, cancel)
         good = False
         try:
-            outcome = worker.run(job, cancel)
-            # One that ran out of memory may fall over later, under somebody else's query.
-            good = worker.alive and not (isinstance(outcome, Failure) and outcome.why in _WEARING)
-            return outcome
+            for reply in worker.replies(job, cancel):
+                if not isinstance(reply, Piece):
+                    # One that ran out of memory may fall over later, under somebody else's query.
+                    good = worker.alive and not (isinstance(reply, Failure) and reply.why in _WEARING)
+                yield reply
         finally:
             self._give_back(worker, good)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -16,23 +18,31 @@ from batch import train as training
 from batch.datasets import BadData
 from batch.flavours import _plain
 from batch.kept import MOST, kept, told
+from batch.numbering import as_champion
 from batch.progress import Silent, Stopped
-from batch.runs import list_runs
+from batch.runs import list_runs, load_model, load_run
 from batch.split import Split
 from batch.tracking import TrackingAway, tracker
 from batch.train import BadRequest, train
+from batch.trainers import recipe
+from batch.trainers.segments import reorder
 from core import settings as all_settings
 from core.applications import APPLICATIONS
 from core.batch import Alias, Stage, Train
 from core.connect.mlflow import Mlflow, Run
+from core.declaration import Clustering
 from core.metrics import batch_metrics
 from core.names import batch_experiment, registered_model
 from core.registry import registry
 from core.runs import MODEL, SCORES, Tag
 from core.settings import Settings
+from models.registered.model import BatchModel
 from tests.tracking import Trained, request
 
 NAME = next(iter(APPLICATIONS))
+CLUSTERINGS = pytest.mark.parametrize(
+    "name", [name for name, one in APPLICATIONS.items() if isinstance(one.task, Clustering)]
+)
 
 
 @pytest.fixture
@@ -266,3 +276,70 @@ def test_used_until_lies_before_the_test_rows(trained: Trained) -> None:
         assert loaded.info.used_until is not None
         first: datetime = loaded.split.test.times[0].item()
         assert loaded.info.used_until.replace(tzinfo=None) <= first
+
+
+@CLUSTERINGS
+def test_segments_keep_the_numbers_of_the_champion(trained: Trained, mlflow: Mlflow, name: str) -> None:
+    application, first, second = APPLICATIONS[name], *(trained.run(name, number) for number in (0, 1))
+    assert Tag.NUMBERED_AS not in run_of(mlflow, first).tags, "there was none: by size"
+    assert run_of(mlflow, second).tags[Tag.NUMBERED_AS] == first
+    told = {one.run_id: one.numbered_as for one in list_runs(trained.settings, application)}
+    assert (told[first], told[second]) == (None, first)
+
+
+class Heard(Silent):
+    """Keeps the lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def line(self, text: str, **values: float) -> None:
+        self.lines.append(text)
+
+
+@CLUSTERINGS
+def test_most_entities_keep_their_number_over_a_retraining(trained: Trained, name: str) -> None:
+    application = APPLICATIONS[name]
+    champion, _ = load_model(trained.settings, application, trained.run(name))
+    rows = load_run(trained.settings, application, trained.run(name, 1)).split
+    for seed in (1, 2):
+        new = recipe(application, application.batch[0]).fit(rows, {"segments": 4, "seed": seed}, 1, Silent())
+        by_size = [one.size for one in new.segments]
+        assert by_size == sorted(by_size, reverse=True)
+        heard = Heard()
+        made, before = as_champion(trained.settings, new, rows.train, heard)
+        assert before is not None
+        assert before.run_id == trained.run(name)
+        frame = rows.validation.frame
+        assert np.mean(made.answers(frame) == champion.answers(frame)) > 0.6
+        assert [one.size for one in made.segments] == list(
+            np.bincount(made.answers(rows.train.frame).astype(int), minlength=4)
+        )
+        assert any("keep their number" in line for line in heard.lines)
+
+
+@CLUSTERINGS
+def test_numbers_are_matched_whatever_they_were(trained: Trained, name: str) -> None:
+    loaded = load_run(trained.settings, APPLICATIONS[name], trained.run(name))
+    rows, champion = loaded.split.train, loaded.model
+    wanted = champion.answers(rows.frame)
+    shuffled = BatchModel.from_bytes(champion.to_bytes())
+    reorder(shuffled.estimator[-1], np.array([2, 0, 3, 1]))
+    assert (shuffled.answers(rows.frame) != wanted).any()
+    made, _ = as_champion(trained.settings, shuffled, rows, Silent())
+    assert (made.answers(rows.frame) == wanted).all()
+
+
+@CLUSTERINGS
+def test_a_champion_that_can_not_be_used_leaves_numbers_by_size(
+    trained: Trained, name: str, tmp_path: Path
+) -> None:
+    loaded = load_run(trained.settings, APPLICATIONS[name], trained.run(name))
+    stranger = Settings(var=tmp_path, secret="another key", mlflow=trained.settings.mlflow)  # noqa: S106
+    heard = Heard()
+    made, before = as_champion(stranger, loaded.model, loaded.split.train, heard)
+    assert (made, before) == (loaded.model, None)
+    assert "by size, for the champion can't be asked" in heard.lines[0]
+    other = replace(loaded.model, inputs=loaded.model.inputs[1:])
+    assert as_champion(trained.settings, other, loaded.split.train, heard) == (other, None)
+    assert "reads other inputs" in heard.lines[1]

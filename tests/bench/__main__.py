@@ -21,6 +21,8 @@ from tests.bench import latency as latency_bench
 from tests.bench import learners as learners_bench
 from tests.bench import learning as learning_bench
 from tests.bench import rosters as rosters_bench
+from tests.bench import serving as serving_bench
+from tests.bench import sql as sql_bench
 from tests.bench import start as start_bench
 from tests.bench import streams as streams_bench
 from tests.bench import validation as validation_bench
@@ -36,7 +38,7 @@ _SIZES = [10_000, 100_000]
 _SEEDS = [2, 3, 4]
 """The detectors' constants were chosen on seed 1."""
 
-_VERSIONS = ("confluent-kafka", "deltalake", "msgspec", "numpy", "river", "streamlit")
+_VERSIONS = ("confluent-kafka", "deltalake", "duckdb", "msgspec", "numpy", "river", "streamlit")
 
 
 def say(text: str) -> None:
@@ -167,6 +169,28 @@ def latency(
 ) -> None:
     """From event to valid, to features, to prediction, on a whole stack at several rates. Takes minutes."""
     _print(latency_bench.measure(rate, seconds, state, say), latency_bench.BASELINE, as_json)
+
+
+@app.command()
+def serving(
+    rate: Annotated[float, typer.Option(min=1, help="Requests/s over all applications.")] = 200,
+    seconds: Annotated[float, typer.Option(min=2, help="How long the rate is held.")] = 30,
+    lessons: Annotated[int, typer.Option(min=3000, help="Per application, before the start.")] = 10_000,
+    teaching: Annotated[float, typer.Option(min=1, help="Lessons/s per application, beside.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Predictions with look-up of features over HTTP, one worker beside a running learner; throughput."""
+    _print(serving_bench.measure(rate, seconds, lessons, teaching, say), serving_bench.BASELINE, as_json)
+
+
+@app.command()
+def sql(
+    rows: Annotated[int, typer.Option(min=10_000, help="Rows of the table.")] = 5_800_000,
+    repeats: Annotated[int, typer.Option(min=3, help="Queries; the median counts.")] = 25,
+    as_json: AsJson = False,
+) -> None:
+    """A declared GROUP BY over a large Delta table: in the engine, through HTTP, and a query's first time."""
+    _print(sql_bench.measure(rows, repeats, say), sql_bench.BASELINE, as_json)
 
 
 @app.command()

@@ -16,14 +16,15 @@ from core.api.client import Client
 from core.api.client_batch import BatchClient
 from core.applications import APPLICATIONS
 from core.batch import Train
-from core.settings import Settings
 from serving.app import create_app
+from tests.serving.conftest import make_settings
 
 NAME = next(iter(APPLICATIONS))
 GIVEN: dict[str, Any] = {
     "application": NAME,
     "request": Train(application=NAME, recipe="r"),
     "event": {},
+    "events": [{}],
     "parameters": {},
     "on": True,
     "judged": True,
@@ -45,9 +46,9 @@ class _Stop(Exception):
 
 
 @pytest.fixture(scope="module")
-def document() -> dict[str, Any]:
+def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The API's own description."""
-    return create_app(Settings()).openapi()
+    return create_app(make_settings(tmp_path_factory.mktemp("state"))).openapi()
 
 
 def asked(method: str, monkeypatch: pytest.MonkeyPatch, status: HTTPStatus) -> tuple[httpx.Request, str]:

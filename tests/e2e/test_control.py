@@ -66,8 +66,8 @@ def settled(stack: Stack) -> dict[str, Any] | None:
     """The learner's report once it was asked about every valid event, its label known or awaited."""
     one, said = stack.application(NAME), live(stack)
     through = one["produced"] == one["valid"] + one["rejected"]
-    # Right after a start, what is awaited is read again from the topic.
-    every = said["asked"] == one["valid"] == said["taught"] + said["pending"]
+    # Right after a start, what is awaited is read again from the topic: the learner says that it is starting.
+    every = said["state"] != "starting" and said["asked"] == one["valid"] == said["taught"] + said["pending"]
     return said if through and every else None
 
 

@@ -99,7 +99,7 @@ def test_it_does_not_rest_before_its_answers_are_delivered() -> None:
         if topic.polls == 9:
             assert broker._waiting
         if 9 <= topic.polls < 12:
-            assert loop._state is LearnerState.LIVE, "about to rest"
+            assert loop._state is LearnerState.STARTING, "about to rest"
             assert topic.held == {0, 1, 2}
         if topic.polls == 12:
             broker.stuck = False

@@ -13,6 +13,7 @@ import pytest
 
 from core.applications import APPLICATIONS
 from core.features import features
+from core.records import LearnerState
 from core.settings import Learners
 from learners import loop as loops
 from learners import memory
@@ -168,6 +169,23 @@ def test_bad_rows_of_features_end_nothing() -> None:
         patch.setattr("learners.remembered.PATIENCE_S", 0.0)
         Loop(learner, cast(Source, topic), broker, notes, notes, options, start, 2.5).run(stop)
     assert (learner.asked, learner.without_features) == (300, 300)
+
+
+def test_a_bad_row_in_the_middle_of_a_batch_takes_none_with_it() -> None:
+    log = messages(BASE, 300, 5.0)
+    stop, broker = threading.Event(), Broker()
+    learner = Learner.fresh(APPLICATION, SHARE)
+    learner.next_offsets = dict.fromkeys(range(3), 0)
+    topic = Two(log, stop, 10**9, 10**9)
+    for n in range(0, 300, 50):
+        topic.rows.insert(n, message(0, 0, b"{"))
+    start = plan("t", {}, {}, topic.kept(), "stop")
+    topic.begin(start.begin)
+    notes: Any = FullNotes(broker)
+    loop = Loop(learner, cast(Source, topic), broker, notes, notes, Learners(), start, 2.5)
+    loop.run(stop)
+    assert (learner.asked, learner.without_features) == (300, 0)
+    assert loop.report(LearnerState.LIVE).bad_features == 6
 
 
 def test_too_many_rows_of_features_are_not_fetched(monkeypatch: pytest.MonkeyPatch) -> None:

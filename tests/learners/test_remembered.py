@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from core.applications import APPLICATIONS
 from core.features import features
@@ -170,16 +171,44 @@ def test_partitions_do_not_mix() -> None:
     assert values(one.take(0)) == [2.0, 1.0]
 
 
-@pytest.mark.parametrize("value", [b"", b"{", b"null", b"7", b"{}", b'{"source_partition": 1}', b"\xff"])
-def test_what_is_no_row_of_features_is_refused_and_nothing_is_lost(value: bytes) -> None:
+BAD = [
+    b"",
+    b"{",
+    b"null",
+    b"7",
+    b"{}",
+    b'{"source_partition": 1}',
+    b"\xff",
+    b'{"source_partition": -1, "source_offset": 1}',
+    b'{"source_partition": 0, "source_offset": 99999999999999999999}',
+    b'{"source_partition": 4611686018427387904, "source_offset": 1}',
+]
+
+
+@pytest.mark.parametrize("value", BAD)
+def test_what_is_no_row_of_features_is_passed_over_by_itself(value: bytes) -> None:
     one = room()
-    one.hear([message(0, 0, 5.0)], now=0)
-    for some in ([value], [message(0, 1), value]):
-        with pytest.raises(ValueError, match=r"JSON|features|decode"):
-            one.hear(some, now=0)
-    assert one.kept == 1
-    add(one, events(event(0, 0)), now=0)
-    assert values(one.take(0)) == [5.0]
+    one.hear([message(0, 0, 5.0), value, message(0, 1, 6.0)], now=0)
+    one.hear([value], now=0)
+    assert (one.kept, one.bad) == (2, 2)
+    add(one, events(event(0, 0), event(0, 1)), now=0)
+    assert values(one.take(0)) == [5.0, 6.0]
+
+
+def test_bad_features_are_told_once_a_minute_with_their_count() -> None:
+    one = room()
+    with capture_logs() as told:
+        for now in (100.0, 101.0, 159.0, 161.0):
+            one.hear([b"{", message(0, int(now))], now)
+    assert [line["count"] for line in told] == [1, 4]
+
+
+def test_bad_features_alone_are_no_sign_of_life() -> None:
+    one = room()
+    add(one, events(event(0, 0, ago=10_000)), now=0)
+    one.hear([b"{"], now=PATIENCE_S - 1)
+    assert one.take(PATIENCE_S - 1) is None
+    assert where(one.take(PATIENCE_S)) == [(0, 0)]
 
 
 @pytest.mark.parametrize("seconds", [0.0, 2.5])

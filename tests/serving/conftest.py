@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import subprocess
 import threading
@@ -93,8 +94,11 @@ def serving(settings: Settings, *, background: bool = False, app: FastAPI | None
     app = app or create_app(settings)
     config = uvicorn.Config(app, log_config=None, lifespan="on" if background else "off")
     server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=server.run, args=([listener],))
+    # Named as TCP, as the loop does by itself: else it leaves Nagle's delay on, 40 ms for each answer.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(100)
+        thread = threading.Thread(target=asyncio.run, args=(_serve(server, listener, app),))
         thread.start()
         try:
             eventually(lambda: server.started)
@@ -105,6 +109,12 @@ def serving(settings: Settings, *, background: bool = False, app: FastAPI | None
         finally:
             server.should_exit = True
             thread.join()
+
+
+async def _serve(server: uvicorn.Server, listener: socket.socket, app: FastAPI) -> None:
+    """As `Server.run`, but what belongs to the event loop ends with it even without a lifespan."""
+    await server.serve([listener])
+    await app.state.services.lookups.aclose()
 
 
 def eventually(check: Callable[[], object], seconds: float = 15) -> None:

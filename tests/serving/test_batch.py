@@ -20,6 +20,7 @@ from core.declaration import Classification, Clustering, Number, Regression
 from core.features import as_of, features
 from core.metrics import batch_metrics
 from core.names import batch_experiment, features_key
+from core.recipes import RECIPES
 from core.runs import MODEL, Tag
 from core.settings import Settings
 from models import row
@@ -216,6 +217,15 @@ def test_promotion_asks_for_a_comparison(client: Api, trained: Trained) -> None:
     problem(client.put(path("/champion"), json={"run_id": "f" * 32}), 404)
     problem(client.put(path("/champion"), json={"run_id": trained.run(OTHER)}), 422)
     problem(client.put(path("/champion"), json={}), 422)
+
+
+@EVERY
+def test_runs_are_called_as_their_recipe_is(client: Api, trained: Trained, name: str) -> None:
+    recipe = APPLICATIONS[name].batch[0]
+    listed = client.get(path("/runs", name)).json()["runs"]
+    mine = [one for one in listed if one["run_id"] == trained.run(name)]
+    assert [(one["recipe"], one["title"]) for one in mine] == [(recipe, RECIPES[recipe].title)]
+    assert client.get(path("", name)).json()["champion"]["title"] == RECIPES[recipe].title
 
 
 def test_a_promotion_is_followed_at_once(client: Api, trained: Trained) -> None:

@@ -11,8 +11,8 @@ import pytest
 from core import settings as all_settings
 from core.applications import APPLICATIONS
 from core.settings import SettingsError
+from serving.access.start import is_loopback
 from serving.app import create_app
-from serving.middleware import is_loopback
 from serving.routes.incremental import thinned
 from tests.serving.conftest import Api, make_settings, serving
 

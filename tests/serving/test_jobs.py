@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from core.batch import JobLine, JobState
 from core.diagnostics import DIAGNOSTICS, diagnostics
 from core.recipes import RECIPES
 from tests.serving.conftest import Api, make_settings, serving
+from tests.tracking import Trained
 
 NAME = next(iter(APPLICATIONS))
 RECIPE = APPLICATIONS[NAME].batch[0]
@@ -24,6 +26,14 @@ TRAIN = {"kind": "train", "recipe": RECIPE}
 @pytest.fixture
 def api(redis: Redis, redis_url: str, tmp_path: Path) -> Iterator[Api]:
     with serving(make_settings(tmp_path, redis_url)) as client:
+        client.services.live.poll(redis)
+        yield client
+
+
+@pytest.fixture
+def asking(trained: Trained, redis: Redis, redis_url: str, tmp_path: Path) -> Iterator[Api]:
+    """With an MLflow that knows runs."""
+    with serving(make_settings(tmp_path, redis_url, mlflow_url=trained.settings.mlflow.url)) as client:
         client.services.live.poll(redis)
         yield client
 
@@ -118,7 +128,7 @@ def test_only_what_can_be_tuned_is(api: Api, name: str) -> None:
         (TRAIN | {"rows": {"amount": 1e12}}, "rows.amount", "2000000"),
         (TRAIN | {"rows": {"take": "percent", "amount": 101}}, "rows", "0..100"),
         (TRAIN | {"rows": {"take": "first"}}, "rows.take", "first"),
-        ({"kind": "evaluate", "run_ids": ["../x"]}, "run_ids", "../x"),
+        ({"kind": "evaluate", "run_ids": ["r", "../x"]}, "run_ids.1", "../x"),
         ({"kind": "drift", "run_id": "a b"}, "run_id", "a b"),
         ({"kind": "diagnose", "run_id": "r", "diagnostic": "nope"}, "diagnostic", "nope"),
     ],
@@ -160,13 +170,51 @@ def test_other_errors(api: Api, tmp_path: Path) -> None:
         assert away.delete(f"/api/v1/jobs/{job}").status_code == 503
 
 
+NAMING: list[tuple[dict[str, Any], str]] = [
+    ({"kind": "evaluate", "run_ids": ["{run}"]}, "run_ids.0"),
+    ({"kind": "drift", "run_id": "{run}"}, "run_id"),
+    ({"kind": "diagnose", "run_id": "{run}", "diagnostic": diagnostics(APPLICATIONS[NAME])[0].id}, "run_id"),
+]
+"""Requests that name a run, and the field that they name it in."""
+
+
+def naming(asked: dict[str, Any], run: str) -> dict[str, Any]:
+    """The request with a run in its place."""
+    whole: dict[str, Any] = json.loads(json.dumps(asked).replace("{run}", run))
+    return whole
+
+
+@pytest.mark.parametrize(("asked", "field"), NAMING)
+def test_runs_are_known_before_a_job_is_made(
+    asking: Api, trained: Trained, redis: Redis, asked: dict[str, Any], field: str
+) -> None:
+    other = list(APPLICATIONS)[1]
+    for run, said in (("nobody", "no run 'nobody'"), (trained.run(other), f"of {other}, not of {NAME}")):
+        answer = asking.post(PATH, json=naming(asked, run))
+        assert answer.status_code == 422
+        assert [one["field"] for one in answer.json()["errors"]] == [field]
+        assert said in answer.json()["errors"][0]["message"]
+    assert not redis.keys("millrace:job:*"), "no job was made of it"
+    assert asking.post(PATH, json=naming(asked, trained.run(NAME))).status_code == 202
+
+
+@pytest.mark.parametrize(("asked", "field"), NAMING)
+def test_without_mlflow_nothing_is_promised_about_a_run(
+    api: Api, redis: Redis, asked: dict[str, Any], field: str
+) -> None:
+    answer = api.post(PATH, json=naming(asked, "r"))
+    assert answer.status_code == 503, field
+    assert "MLflow" in answer.json()["detail"]
+    assert not redis.keys("millrace:job:*")
+
+
 def test_every_declared_diagnostic_can_be_asked_for_where_it_applies(api: Api) -> None:
     for name, application in APPLICATIONS.items():
         fitting = {one.id for one in diagnostics(application)}
         for one in DIAGNOSTICS:
             asked = {"kind": "diagnose", "run_id": "r", "diagnostic": one}
             status = api.post(f"/api/v1/batch/{name}/jobs", json=asked).status_code
-            assert status == (202 if one in fitting else 422), (name, one)
+            assert status == (503 if one in fitting else 422), (name, one, "only MLflow is missing")
 
 
 def test_there_is_no_drift_report_at_first(api: Api) -> None:

@@ -101,11 +101,11 @@ def test_all_columns_come_as_declared(api: Api, lake: Path) -> None:
 def test_the_schema_says_what_columns_mean(api: Api) -> None:
     table, measured = api.get(f"/api/v1/sql/{NAME}/schema").json()["tables"]
     assert (table["name"], table["rows"], table["version"]) == ("data", ROWS, 1)
-    help_of = {column["name"]: column["help"] for column in table["columns"]}
+    help_of = {column["name"]: column.get("help", "") for column in table["columns"]}
     for field in CLASSIFIER.fields:
         assert field.help in help_of[field.name]
     assert (measured["name"], measured["rows"]) == ("features", ROWS)
-    help_of = {column["name"]: column["help"] for column in measured["columns"]}
+    help_of = {column["name"]: column.get("help", "") for column in measured["columns"]}
     for one in features(CLASSIFIER):
         assert help_of[one.name] == (f"{one.help}; {one.unit}" if one.unit else one.help)
 

@@ -7,11 +7,12 @@ Run it by hand: `python -m tests.ui.fake_api 8899`.
 from __future__ import annotations
 
 import json
+import socket
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlparse
@@ -19,9 +20,12 @@ from urllib.parse import parse_qs, urlparse
 import msgspec
 
 from core.applications import APPLICATIONS
-from core.validation import explain, request_type
 from tests.ui import fake_data as data
+from tests.ui import fake_replies
 from tests.ui.fake_batch import FakeBatch
+
+SLOW_SECONDS = 20.0
+"""Of a query that sleeps."""
 
 
 class FakeApi(ThreadingHTTPServer):
@@ -36,6 +40,8 @@ class FakeApi(ThreadingHTTPServer):
         self.control: dict[str, dict[str, Any]] = {}
         """What reports say otherwise than usual, by application."""
         self.batch = FakeBatch()
+        self.hung_up = threading.Event()
+        """A caller cut the connection while its query ran."""
 
     @property
     def url(self) -> str:
@@ -129,17 +135,21 @@ class _Handler(BaseHTTPRequestHandler):
             return 200, {"application": name}
         application = APPLICATIONS[body["application"]]
         if path.endswith("/query"):
+            if "sleep" in body["sql"]:
+                self._sleep()
             return data.query(application, body["sql"])
-        if self.server.mode == "empty":
-            detail = f"{application.online[0]} has not learned enough: 0 of 500 lessons"
-            return 503, data.problem(503, detail)
-        try:
-            msgspec.convert(body["event"], request_type(application))
-        except msgspec.ValidationError as error:
-            found = explain(error)
-            errors = [{"field": found.field, "message": found.detail}]
-            return 422, data.problem(422, "1 field is not valid", errors)
-        return 200, data.reply(application, body["event"])
+        return fake_replies.live(application, body["event"], "explain" in path, self.server.mode == "empty")
+
+    def _sleep(self) -> None:
+        """A query that takes until its caller hangs up, or SLOW_SECONDS."""
+        until = time.monotonic() + SLOW_SECONDS
+        self.connection.settimeout(0.05)
+        while time.monotonic() < until:
+            with suppress(TimeoutError):
+                if not self.connection.recv(1, socket.MSG_PEEK):
+                    self.server.hung_up.set()
+                    return
+        self.connection.settimeout(None)
 
     def _answer(self, code: int, body: dict[str, Any]) -> None:
         content = msgspec.json.encode(body)

@@ -18,9 +18,10 @@ from core.batch import JobLine, JobReport, JobState, Stage
 from core.declaration import Application, Classification, Clustering
 from core.diagnostics.shapes import Fact, Result, Sample
 from core.metrics import batch_metrics
+from core.recipes import title
 from core.registry import best
 from core.runs import Evaluated, RunSummary, Span, Window
-from tests.ui import fake_menu, fake_panels
+from tests.ui import fake_drift, fake_menu, fake_panels, fake_replies
 from tests.ui.fake_data import problem
 from tests.ui.fake_scores import GOAL
 
@@ -46,6 +47,10 @@ class FakeBatch:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.results: dict[str, Result] = {}
         self.champions: dict[str, str] = {}
+        self.drifts: set[str] = set()
+        """Applications with a drift report."""
+        self.untrained = False
+        """No champion answers."""
         self.fail = ""
         """Why the next jobs fail; empty: they do not."""
 
@@ -64,6 +69,10 @@ class FakeBatch:
                 return 200, {"runs": runs, "best": best(APPLICATIONS[name].task, runs)}
             case "GET", ["batch", name, "diagnostics"]:
                 return 200, {"application": name, "tabs": fake_menu.menu(APPLICATIONS[name])}
+            case "POST", ["batch", name, "predict"]:
+                return fake_replies.registered(APPLICATIONS[name], body, empty or self.untrained)
+            case "GET", ["batch", name, "drift"]:
+                return fake_drift.answer(name, not empty and name in self.drifts)
             case "POST", ["batch", name, "jobs"]:
                 return 202, self.report(self.start(name, body))
             case "PUT", ["batch", name, "champion"]:
@@ -135,7 +144,11 @@ class FakeBatch:
             state = JobState.FAILED
         made = datetime.fromtimestamp(job["made"], UTC)
         kind = job["request"]["kind"]
-        stage = Stage.COMPUTING if kind == "diagnose" else [stage for at, stage in STAGES if done >= at][-1]
+        stage = (
+            Stage.COMPUTING
+            if kind in ("diagnose", "drift")
+            else [stage for at, stage in STAGES if done >= at][-1]
+        )
         ended = state != JobState.RUNNING
         report = JobReport(
             id=job["id"],
@@ -151,6 +164,8 @@ class FakeBatch:
             error=job["fail"] if state == JobState.FAILED else "",
             result={"run_id": run_id(5), "version": 5} if kind == "train" and done >= 1 else {},
         )
+        if kind == "drift" and state == JobState.FINISHED:
+            self.drifts.add(job["application"])
         if kind == "diagnose" and state == JobState.FINISHED:
             self.results[key(job["request"])] = result(job["request"])
         return dict(msgspec.to_builtins(report))
@@ -220,7 +235,7 @@ def recipe(name: str) -> dict[str, Any]:
     ]
     kinds = ["none", "Balanced"]
     parameters.append({"name": "class_weights", "default": "none", "choices": kinds, "help": ""})
-    return {"name": name, "title": name.replace("_", " ").capitalize(), "parameters": parameters}
+    return {"name": name, "title": title(name), "parameters": parameters}
 
 
 def run_id(version: int) -> str:
@@ -239,6 +254,7 @@ def run(application: Application, version: int, champion: str) -> RunSummary:
         run_id=run_id(version),
         application=application.name,
         recipe=application.batch[version % 2],
+        title=title(application.batch[version % 2]),
         version=version,
         aliases=["champion"] if run_id(version) == champion else ["challenger"] if version == 5 else [],
         started=ended,

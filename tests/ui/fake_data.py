@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import time
@@ -12,7 +11,7 @@ from typing import Any
 
 from core import forms
 from core.applications import APPLICATIONS
-from core.declaration import Application, Classification, Clustering, Number, Regression, leaves
+from core.declaration import Application, Category, Classification, Clustering, Number, Regression, leaves
 from tests.ui import fake_roster, fake_scores
 
 START = time.time() - 1800
@@ -43,9 +42,20 @@ def segments(application: Application) -> list[dict[str, Any]]:
             "number": n,
             "size": rng.randint(90, 620),
             "profile": {name: mean * rng.uniform(0.3, 2.1) for name, mean in zip(names, base, strict=True)},
+            "top": _tops(application, n),
         }
         for n in range(application.task.segments)
     ]
+
+
+def _tops(application: Application, number: int) -> dict[str, list[tuple[str, int]]]:
+    rng = random.Random(number)
+    found = {}
+    for path, leaf in leaves(application):
+        if isinstance(leaf, Category):
+            counts = sorted((rng.randrange(5, 900) for _ in leaf.values[:8]), reverse=True)
+            found[path] = list(zip(rng.sample(leaf.values, len(counts)), counts, strict=True))
+    return found
 
 
 def report(application: Application) -> dict[str, Any]:
@@ -182,36 +192,6 @@ def _prediction(application: Application, number: int) -> dict[str, Any]:
         "asked_at": moment.isoformat(),
         "event": event,
         "truth": truth if known else None,
-    }
-
-
-def reply(application: Application, event: dict[str, Any]) -> dict[str, Any]:
-    rng = random.Random(json.dumps({k: v for k, v in event.items() if k != application.identifier.name}))
-    answer: dict[str, Any] = {"value": None, "probability": None, "interval": None}
-    segment = None
-    match application.task:
-        case Classification():
-            answer["probability"] = rng.betavariate(0.9, 1.6)
-            answer["value"] = answer["probability"] >= 0.118
-        case Regression(naive=planned):
-            answer["value"] = event[planned] * rng.uniform(1.0, 1.5)
-            answer["interval"] = (answer["value"] * 0.86, answer["value"] * 1.17)
-        case Clustering(segments=count):
-            answer["value"] = rng.randrange(count)
-            segment = segments(application)[answer["value"]]
-    return {
-        "application": application.name,
-        "event_id": event.get(application.identifier.name) or "new",
-        "answer": answer,
-        "threshold": 0.118 if answer["probability"] is not None else None,
-        "model": application.online[0],
-        "version": 612,
-        "source": "live",
-        "scores": fake_scores.scores(application, 38_000),
-        "naive": fake_scores.naive(application),
-        "snapshot_age_s": 1.4,
-        "latency_ms": 2.31,
-        "segment": segment,
     }
 
 

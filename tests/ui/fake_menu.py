@@ -21,7 +21,10 @@ TOP = Parameter(
 BINS = Parameter(
     name="bins", title="Bins by", kind="choice", default="quantile", values=("quantile", "width")
 )
-FIRST = Parameter(name="first", title="First input", kind="input", default="")
+INPUTS = ("distance_km", "trips_mean_1h")
+"""The API says which inputs there are, windowed features too."""
+
+FIRST = Parameter(name="first", title="First input", kind="input", default="", values=INPUTS)
 SHARE = Parameter(name="share", title="Share", kind="float", default=0.9, low=0.1, high=1)
 
 

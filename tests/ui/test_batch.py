@@ -20,7 +20,7 @@ from serving.routes.batch import _recipes
 from tests.ui.conftest import Open
 from tests.ui.fake_api import FakeApi
 from tests.ui.fake_batch import fitted, run, run_id, searched
-from ui import reads_batch
+from ui import formats, reads_batch
 from ui.parts import jobs, run_scores, runs, train_form
 
 EVERY = pytest.mark.parametrize("application", APPLICATIONS.values(), ids=APPLICATIONS)
@@ -56,6 +56,9 @@ def test_every_score_of_the_champion_is_shown_beside_the_naive_one(
     table = test.dataframe[0].value
     assert list(table["Version"]) == [5, 4, 3, 2, 1]
     assert sum("best" in str(role) for role in table["Role"]) == 1
+    titles = [RECIPES[application.batch[version % 2]].title for version in table["Version"]]
+    assert list(table["Model"]) == titles
+    assert f"Version 3, {titles[2]}" in test.selectbox("run").options
     assert "Scores of the 3 runs evaluated on" in text(test)
 
 
@@ -249,6 +252,13 @@ def test_the_api_s_own_recipes_are_understood(application: Application) -> None:
     test = AppTest.from_function(script, args=(application.name, known)).run()
     assert not test.exception
     asked = {one.name for one in known.recipes[0].parameters}
+    for one in known.recipes[0].parameters:
+        number = not isinstance(one.default, str)
+        assert number == (one.low is not None) == (one.high is not None) == (not one.choices)
+        if one.choices:
+            box = test.selectbox(f"{application.name}:{application.batch[0]}:{one.name}")
+            assert box.value == one.default
+            assert box.options == [formats.words(choice) for choice in one.choices]
     keys = {str(one.key) for kind in (test.number_input, test.selectbox, test.text_input) for one in kind}
     assert asked == {key.rpartition(":")[2] for key in keys if f":{application.batch[0]}:" in key}
 

@@ -13,12 +13,13 @@ from core.applications import APPLICATIONS
 from core.declaration import Application
 from core.diagnostics import Tab, diagnostics
 from core.diagnostics.shapes import Axis, Fact, Panel, Sample
+from core.recipes import title
 from serving.described import described
 from tests.ui import fake_menu
 from tests.ui.conftest import Open
 from tests.ui.fake_api import FakeApi
 from tests.ui.fake_batch import result, run_id
-from ui import reads_batch
+from ui import formats, reads_batch
 from ui.parts import found
 
 EVERY = pytest.mark.parametrize("application", APPLICATIONS.values(), ids=APPLICATIONS)
@@ -142,8 +143,7 @@ def test_parameters_are_asked_within_their_ranges_and_sent(opened: Open, api: Fa
     number = test.number_input(f"{APP.name}:importance:most")
     assert (number.min, number.max, number.value) == (2, 40, 12)
     inputs = test.selectbox(f"{APP.name}:importance:first")
-    assert inputs.options[0] == "The most important one"
-    assert len(inputs.options) > 1
+    assert inputs.options == ["The most important one", *map(formats.words, fake_menu.INPUTS)]
     number.set_value(5).run()
     assert api.asked[-1] == (
         f"{BASE}/importance",
@@ -172,7 +172,7 @@ def test_the_address_leads_to_the_same_figure(api: FakeApi) -> None:
     test.query_params["view"] = "Diagnostics"
     test.query_params["tab"] = "Features"
     test.query_params["diagnostic"] = "Principal components"
-    test.query_params["run"] = "Version 5, " + APP.batch[1].replace("_", " ")
+    test.query_params["run"] = f"Version 5, {title(APP.batch[1])}"
     test.run()
     assert not test.exception
     assert api.asked == [(f"{BASE}/projection", {"run_id": run_id(5), "parameters": {}})]

@@ -197,11 +197,11 @@ def test_a_query_runs_and_its_result_stays(opened: Open, api: FakeApi, applicati
     _button(test, "Run").click().run()
     assert not test.exception
     assert api.asked[-1] == ("/api/v1/sql/query", {"application": application.name, "sql": query.sql})
-    assert len(test.dataframe[0].value) == 100
+    assert len(test.dataframe[0].value) == 50, "one page"
     assert "100 rows" in text(test)
     assert "11.8 ms" in text(test)
     test.run()
-    assert len(test.dataframe[0].value) == 100
+    assert len(test.dataframe[0].value) == 50
 
 
 @EVERY

@@ -105,6 +105,11 @@ def test_words_say_no_more_than_is_known(state: str, asked: bool, resetting: int
     assert (word in said) if word else said == ""
 
 
+def test_a_learner_that_starts_says_how_much_is_left() -> None:
+    report = LiveAnswer(application="a", state="starting", training=True, lag=1234)
+    assert "Catching up: 1,234 events left" in training.said(report)
+
+
 def test_a_version_reads_in_one_line() -> None:
     now = datetime(2026, 11, 21, 12, tzinfo=UTC)
     one = VersionAnswer(

@@ -127,6 +127,33 @@ def profile_of(segment: Segment, segments: Sequence[Segment], most: int = 8) -> 
     )
 
 
+def behaviour(segment: Segment, field: str, most: int = 8) -> Option:
+    """The values of one field that the segment's recent events show most, as bars with their counts."""
+    found = segment.top.get(field, [])[:most]
+    return look.base(
+        grid=look.grid(right=64, top=4, bottom=4),
+        xAxis=look.hidden(),
+        yAxis=look.axis(
+            "category",
+            data=[value for value, _ in found],
+            inverse=True,
+            axisLabel={"fontSize": look.SMALL, "width": 150, "overflow": "truncate"},
+        ),
+        series=[
+            {
+                "type": "bar",
+                "data": [
+                    {"value": count, "label": {"formatter": formats.count(count)}} for _, count in found
+                ],
+                "barWidth": 14,
+                "silent": True,
+                "itemStyle": {"borderRadius": 3},
+                "label": {"show": True, "position": "right", "fontSize": look.SMALL},
+            }
+        ],
+    )
+
+
 def telling(segment: Segment, segments: Sequence[Segment], most: int = 8) -> list[str]:
     """The inputs in which a segment differs most from all, the farthest first."""
     known = [name for name in names(segments) if name in segment.profile]

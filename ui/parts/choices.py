@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.api.client_batch import Value
 from core.api.diagnostics import DiagnosticAnswer, ParameterChoice
-from core.declaration import Application, Category, Flag, Number, leaves
+from core.declaration import Application
 from ui import formats
 
 
@@ -20,18 +20,11 @@ def draw(application: Application, asked: DiagnosticAnswer) -> dict[str, Value]:
     values: dict[str, Value] = {}
     for one in asked.parameters:
         with grid.cell():
-            values[one.name] = _widget(application, one, f"{application.name}:{asked.id}:{one.name}")
+            values[one.name] = _widget(one, f"{application.name}:{asked.id}:{one.name}")
     return values
 
 
-def inputs(application: Application, numbers: bool) -> list[str]:
-    """The names that may be inputs of a model, by the declaration; the API knows which ones are."""
-    kinds = (Number,) if numbers else (Number, Flag, Category)
-    fields = (path for path, leaf in leaves(application) if isinstance(leaf, kinds))
-    return [path for path in fields if path != application.label]
-
-
-def _widget(application: Application, one: ParameterChoice, key: str) -> Value:
+def _widget(one: ParameterChoice, key: str) -> Value:
     common: dict[str, Any] = {"key": key, "help": one.help or None, "persist_state": "session"}
     match one.kind:
         case "integer":
@@ -42,8 +35,7 @@ def _widget(application: Application, one: ParameterChoice, key: str) -> Value:
             index = one.values.index(str(one.default)) if one.default in one.values else 0
             return str(st.selectbox(one.title, one.values, index=index, format_func=formats.words, **common))
         case _:
-            known = list(one.values) or inputs(application, numbers=one.kind == "number")
-            options = list(dict.fromkeys([str(one.default), *known]))
+            options = list(dict.fromkeys([str(one.default), *one.values]))
             return str(st.selectbox(one.title, options, format_func=_named, **common))
 
 

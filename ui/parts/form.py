@@ -43,7 +43,16 @@ def fill(application: Application, values: Mapping[str, Any]) -> None:
     """Puts values by dotted path into the form; call it before the form is drawn, or in a callback."""
     for one in forms.inputs(application):
         if one.path in values:
-            st.session_state[key(application, one.path)] = _held(one.field, values[one.path])
+            name = key(application, one.path)
+            st.session_state[name] = held = _held(one.field, values[one.path])
+            if isinstance(one.field, Number):
+                st.session_state[f"{name}:range"] = around(one.field, held)
+
+
+def around(number: Number, held: Any) -> tuple[float, float]:
+    """The range that the form offers, as far as a value from a real event needs beyond the usual one."""
+    low, high = number.form_range
+    return (low, high) if held is None else (min(low, held), max(high, held))
 
 
 def randomize(application: Application) -> None:
@@ -65,7 +74,7 @@ def draw(application: Application) -> tuple[dict[str, Any], Cells]:
         randomize(application)
     values: dict[str, Any] = {}
     cells: Cells = {}
-    grid = st.grid(3, min_column_width=160, gap="small")
+    grid = st.grid(2, min_column_width=150, gap="small")
     for one in asked:
         if not isinstance(one.field, Flag | Text):
             _place(application, one, grid.cell(), values, cells)
@@ -137,7 +146,7 @@ def _widget(one: forms.Input, name: str) -> Any:
 
 
 def _number(label: str, number: Number, common: Mapping[str, Any]) -> Any:
-    low, high = number.form_range
+    low, high = st.session_state.get(f"{common['key']}:range", number.form_range)
     empty: dict[str, Any] = {"value": None} if number.nullable else {}
     if number.integer:
         return st.number_input(label, min_value=int(low), max_value=int(high), step=1, **empty, **common)

@@ -41,7 +41,7 @@ def champion(run: RunSummary) -> bool:
 def name(run: RunSummary) -> str:
     """What a run is called; it never changes, so that addresses stay good."""
     version = f"Version {run.version}" if run.version is not None else f"Run {run.run_id[:8]}"
-    return f"{version}, {formats.words(run.recipe).lower()}" if run.recipe else version
+    return f"{version}, {run.title or run.recipe}" if run.recipe else version
 
 
 def badges(run: RunSummary) -> str:

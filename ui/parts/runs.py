@@ -121,7 +121,7 @@ def _row(
         value = on(run, judged).get(metric.id)
         row[metric.title] = None if value is None else round(value, metric.digits)
     return row | {
-        "Model": formats.words(run.recipe),
+        "Model": run.title or formats.words(run.recipe),
         "Trained (UTC)": run.started.astimezone(UTC).replace(tzinfo=None),
         "Rows": run.rows.get("train"),
         "Run": run.run_url or None,

@@ -148,7 +148,7 @@ def _hyperparameter(one: ParameterAnswer, key: str) -> Value | None:
             value = st.number_input(title, one.low, one.high, float(default), step, "%.4g", **common)
         case str() as default if one.choices:
             index = one.choices.index(default) if default in one.choices else 0
-            value = st.selectbox(title, one.choices, index=index, **common)
+            value = st.selectbox(title, one.choices, index=index, format_func=formats.words, **common)
         case str() as default:
             value = st.text_input(title, default, **common)
     return value

@@ -49,6 +49,8 @@ def said(report: LiveAnswer) -> str:
         return "" if report.training else "The learner does not run. It will rest when it starts."
     if report.resetting is not None:
         return f":material/hourglass_empty: Going back to version {formats.count(report.resetting)} ..."
+    if report.training and report.state == LearnerState.STARTING and report.lag:
+        return f":material/hourglass_empty: Catching up: {formats.count(report.lag)} events left."
     if report.training:
         return ":material/hourglass_empty: Going on ..." if report.state == LearnerState.PAUSED else ""
     if report.state == LearnerState.PAUSED:

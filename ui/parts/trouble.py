@@ -7,6 +7,8 @@ import streamlit as st
 from core.api.client import ApiAway, ApiError, ApiProblem
 from ui.reads import Reading
 
+UNKNOWN = 401
+NOT_ALLOWED = 403
 UNTRAINED = 503
 
 
@@ -26,8 +28,21 @@ def notice(reading: Reading[object]) -> None:
                 title="The API is away",
                 icon=":material/cloud_off:",
             )
+        case ApiProblem(status=status) as problem if status in (UNKNOWN, NOT_ALLOWED):
+            _locked(problem)
         case problem:
             st.warning(f"{problem}", title="The API is in trouble", icon=":material/report:")
+
+
+def _locked(problem: ApiProblem) -> None:
+    """The API wants a token, or one that allows more."""
+    if problem.status == UNKNOWN:
+        title = "The API does not know this dashboard"
+        rest = "Set MILLRACE_UI__TOKEN to one of its tokens and start the dashboard again."
+    else:
+        title = "The dashboard's token does not allow this"
+        rest = "Another role is given with another MILLRACE_UI__TOKEN."
+    st.warning(f"{problem}. {rest}", title=title, icon=":material/lock:")
 
 
 def waiting(problem: ApiError | None) -> None:
@@ -48,5 +63,7 @@ def refused(problem: ApiError, title: str) -> None:
             )
         case ApiProblem(status=status) if status == UNTRAINED:
             st.info(f"{problem}", title="No answer yet", icon=":material/model_training:")
+        case ApiProblem(status=status) if status in (UNKNOWN, NOT_ALLOWED):
+            _locked(problem)
         case _:
             st.error(f"{problem}", title=title, icon=":material/error:")

@@ -19,17 +19,21 @@ from ui.parts import chart
 
 
 def draw(
-    application: Application, reply: PredictAnswer, event: Mapping[str, Any], segments: Sequence[Segment]
+    application: Application,
+    who: str,
+    reply: PredictAnswer,
+    event: Mapping[str, Any],
+    segments: Sequence[Segment],
 ) -> None:
-    """What the model says, then who says it."""
+    """What the model says, then which model says it; `who` it is tells the figures of two apart."""
     match application.task:
         case Classification() as task:
-            _classification(task, reply)
+            _classification(task, who, reply)
         case Regression() as task:
             _regression(task, reply, event)
         case Clustering():
-            _clustering(reply, segments)
-    _source(application, reply)
+            _clustering(who, reply, segments)
+    st.caption(source(application, reply))
 
 
 def decision(task: Classification, reply: PredictAnswer) -> str:
@@ -43,7 +47,7 @@ def travel(seconds: float) -> tuple[str, str]:
     return f"{seconds:,.0f} s", formats.minutes(seconds)
 
 
-def _classification(task: Classification, reply: PredictAnswer) -> None:
+def _classification(task: Classification, who: str, reply: PredictAnswer) -> None:
     probability = reply.answer.probability
     word = formats.positive_word(task.label)
     if probability is None:
@@ -56,7 +60,7 @@ def _classification(task: Classification, reply: PredictAnswer) -> None:
         st.markdown(f":{color}-badge[{level} risk]", width="content")
     chart.draw(
         gauge.probability(probability, reply.threshold),
-        key="verdict:gauge",
+        key=f"verdict:gauge:{who}",
         alt=f"{word}: {formats.share(probability)}, {level.lower()} risk",
         height=170,
     )
@@ -93,7 +97,7 @@ def _regression(task: Regression, reply: PredictAnswer, event: Mapping[str, Any]
         st.caption(" ".join(said))
 
 
-def _clustering(reply: PredictAnswer, segments: Sequence[Segment]) -> None:
+def _clustering(who: str, reply: PredictAnswer, segments: Sequence[Segment]) -> None:
     number = int(reply.answer.value)
     own = reply.segment or next((one for one in segments if one.number == number), None)
     total = sum(one.size for one in segments)
@@ -102,26 +106,31 @@ def _clustering(reply: PredictAnswer, segments: Sequence[Segment]) -> None:
         st.caption("The profile of this segment is not known yet.")
         return
     part = f", {formats.share(own.size / total, 0)} of all" if total else ""
-    st.caption(f"{formats.count(own.size)} members{part}. What sets them apart, beside the mean of all:")
-    if segment_figures.names(segments):
+    members = f"{formats.count(own.size)} members{part}."
+    if not segment_figures.names(segments):
+        st.caption(f"{members} Their means:")
+        st.table(
+            {formats.words(name): f"{mean:,.3g}" for name, mean in own.profile.items()}, border="horizontal"
+        )
+    else:
+        st.caption(f"{members} What sets them apart, beside the mean of all:")
         chart.draw(
             segment_figures.profile_of(own, segments),
-            key="verdict:profile",
+            key=f"verdict:profile:{who}",
             alt=f"Profile of segment {number} beside all others",
             height=12 + segment_figures.ROW * len(segment_figures.telling(own, segments)),
         )
 
 
-def _source(application: Application, reply: PredictAnswer) -> None:
+def source(application: Application, reply: PredictAnswer) -> str:
+    """Which model answered, how good it is, how old, how quick; as Markdown."""
     leading = metrics(application.task)[0]
-    value, naive = (reply.scores or {}).get(leading.id), (reply.naive or {}).get(leading.id)
-    version = f" version {reply.version}" if reply.version is not None else ""
-    said = [f":material/model_training: {reply.model or 'model'}{version}"]
+    value, naive = reply.scores.get(leading.id), (reply.naive or {}).get(leading.id)
+    said = [f":material/model_training: {formats.words(reply.model)} version {reply.version}"]
     if value is not None:
         beside = f" (naive {formats.score(leading, naive)})" if naive is not None else ""
         said.append(f"{leading.title} {formats.score(leading, value)}{beside}")
-    if reply.snapshot_age_s is not None:
-        said.append(f"snapshot {formats.span(reply.snapshot_age_s)} old")
-    if reply.latency_ms is not None:
-        said.append(f"answered in {reply.latency_ms:.1f} ms")
-    st.caption(" · ".join(said))
+    made = "snapshot" if reply.source == "live" else "trained"
+    said.append(f"{made} {formats.span(reply.snapshot_age_s)} {'old' if made == 'snapshot' else 'ago'}")
+    said.append(f"answered in {reply.latency_ms:.1f} ms")
+    return " · ".join(said)

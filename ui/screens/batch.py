@@ -12,11 +12,11 @@ from core.batch import Evaluate, JobReport, Request, Rows, Train
 from core.declaration import Application
 from core.runs import RunSummary, comparable
 from ui import formats, reads_batch
-from ui.parts import jobs, run_choice, run_scores, runs, train_form, trouble
+from ui.parts import drift, jobs, run_choice, run_scores, runs, train_form, trouble
 from ui.reads import client
 
-WHAT = {"train": "The training", "evaluate": "The evaluation", "drift": "The drift report"}
-"""Jobs that this screen follows; a diagnostic is followed where it was asked for."""
+WHAT = {"train": "The training", "evaluate": "The evaluation"}
+"""Jobs that stand beside the form; a diagnostic or a drift report is followed where it was asked for."""
 
 BEGIN = Rows()
 """A first training: the newest rows, as many as give a good model in seconds."""
@@ -37,6 +37,7 @@ def show(application: Application) -> None:
             _first(application, reading.value, trained.problem)
     if trained.value is not None and trained.value.runs:
         _run(application, trained.value.runs)
+    drift.draw(application)
 
 
 def _train(application: Application, known: BatchAnswer | None, problem: ApiError | None) -> None:

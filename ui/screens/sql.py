@@ -1,16 +1,44 @@
-"""Query the application's events in the lakehouse; they are the table `data`."""
+"""Query the application's events in the lakehouse; they are the table `data`.
+
+template or address -> editor -> query beside the screen (can be stopped) -> table or chart
+"""
 
 from __future__ import annotations
 
+from typing import Final, NamedTuple
+
+import pandas as pd
 import streamlit as st
 
 from core.api.client import ApiError
 from core.api.sql import QueryAnswer
 from core.declaration import Application
+from core.settings import settings
 from ui import formats, reads
-from ui.parts import results, trouble
+from ui.parts import quick_chart, result_table, results, trouble
+from ui.parts.stoppable import Running
 
-CLEARED = "SELECT * FROM data LIMIT 100"
+CLEARED: Final = "SELECT * FROM data LIMIT 100"
+
+ADDRESS: Final = "sql"
+"""The query's name in the address."""
+
+LONGEST: Final = 1_500
+"""Letters of a query that an address still holds."""
+
+AT_ONCE: Final = 0.4
+"""Seconds within which an answer is shown without a progress in between."""
+
+TABLE, CHART = "Table", "Chart"
+
+
+class Shown(NamedTuple):
+    """What a query came to."""
+
+    sql: str
+    said: QueryAnswer | ApiError | None
+    """None: it was stopped."""
+    frame: pd.DataFrame | None = None
 
 
 def show(application: Application) -> None:
@@ -18,14 +46,14 @@ def show(application: Application) -> None:
     left, right = st.columns([3, 1], gap="medium")
     with left:
         _editor(application)
+        _result(application)
     with right:
         _schema(application)
 
 
-@st.fragment
 def _editor(application: Application) -> None:
-    text, template = f"{application.name}:sql:text", f"{application.name}:sql:template"
-    st.session_state.setdefault(text, application.queries[0].sql if application.queries else CLEARED)
+    text, template = _text(application), f"{application.name}:sql:template"
+    _begin(application, text)
     if application.queries:
         st.pills(
             "Templates",
@@ -51,16 +79,96 @@ def _editor(application: Application) -> None:
             st.form_submit_button(
                 "Clear", icon=":material/backspace:", on_click=_clear, args=(text, template)
             )
+            st.markdown(":gray-badge[:material/database: DuckDB, read only]", width="content")
     if run:
-        with st.spinner("Running"):
-            st.session_state[_outcome(application)] = _run(application, st.session_state[text])
+        _run(application, st.session_state[text])
+
+
+def _begin(application: Application, text: str) -> None:
+    """What the editor holds first: the address's query, else the first template. A link runs nothing."""
+    shared = st.query_params.get(ADDRESS, "")
+    first = application.queries[0].sql if application.queries else CLEARED
+    st.session_state.setdefault(text, shared or first)
+
+
+def _result(application: Application) -> None:
+    running: Running | None = st.session_state.get(_running(application))
+    # One fragment at one place, with or without a clock: its timer never asks for one that is gone.
+    st.fragment(_working, run_every=0.5 if running else None)(application)
+    if running is not None:
+        return
     match st.session_state.get(_outcome(application)):
-        case QueryAnswer() as result:
-            _table(application, result)
-        case ApiError() as problem:
+        case Shown(said=QueryAnswer() as result, frame=frame) if frame is not None:
+            _table(application, result, frame)
+        case Shown(said=ApiError() as problem):
             trouble.refused(problem, "The query did not run")
+        case Shown(said=None):
+            st.caption(":material/stop_circle: The query was stopped; nothing goes on in the background.")
         case _:
             st.caption("Run a query to see its result here. Nothing but reading is allowed.")
+
+
+def _working(application: Application) -> None:
+    """The time so far and the way to stop; once the query has ended, the screen is drawn anew."""
+    running: Running | None = st.session_state.get(_running(application))
+    if running is None:
+        return
+    if running.ended:
+        _finish(application, running)
+        st.rerun()
+    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f":material/progress_activity: Running for {running.seconds:.0f} s", width="stretch")
+        st.button(
+            "Stop",
+            icon=":material/stop_circle:",
+            key=f"{application.name}:sql:stop",
+            on_click=_stop,
+            args=(application,),
+        )
+
+
+def _run(application: Application, sql: str) -> None:
+    """Starts it; one that is still running gives way."""
+    _stop(application)
+    _share(sql)
+    chosen = settings()
+    seconds = chosen.ui.api_timeout_seconds + chosen.serving.sql_seconds
+    running = Running(chosen.api_url, seconds, application.name, sql)
+    st.session_state[_running(application)] = running
+    st.session_state[f"{application.name}:sql:page"] = 1
+    with st.spinner("Running"):
+        if running.wait(AT_ONCE):
+            _finish(application, running)
+
+
+def _finish(application: Application, running: Running) -> None:
+    said = running.outcome
+    frame = results.frame(said) if isinstance(said, QueryAnswer) else None
+    st.session_state[_outcome(application)] = Shown(running.sql, said, frame)
+    st.session_state.pop(_running(application), None)
+
+
+def _stop(application: Application) -> None:
+    running: Running | None = st.session_state.pop(_running(application), None)
+    if running is not None:
+        running.stop()
+        st.session_state[_outcome(application)] = Shown(running.sql, None)
+
+
+def _share(sql: str) -> None:
+    """Puts the query into the address, where it fits."""
+    if len(sql) <= LONGEST:
+        st.query_params[ADDRESS] = sql
+    elif ADDRESS in st.query_params:
+        del st.query_params[ADDRESS]
+
+
+def _text(application: Application) -> str:
+    return f"{application.name}:sql:text"
+
+
+def _running(application: Application) -> str:
+    return f"{application.name}:sql:running"
 
 
 def _outcome(application: Application) -> str:
@@ -79,13 +187,6 @@ def _clear(text: str, template: str) -> None:
     st.session_state[template] = None
 
 
-def _run(application: Application, sql: str) -> QueryAnswer | ApiError:
-    try:
-        return reads.client().query(application.name, sql)
-    except ApiError as problem:
-        return problem
-
-
 def badges(result: QueryAnswer) -> str:
     """How many rows, how fast, of how many, as Markdown."""
     rows = f"{formats.count(result.row_count)} {'row' if result.row_count == 1 else 'rows'}"
@@ -100,30 +201,36 @@ def badges(result: QueryAnswer) -> str:
     return " ".join(said)
 
 
-def _table(application: Application, result: QueryAnswer) -> None:
+@st.fragment
+def _table(application: Application, result: QueryAnswer, frame: pd.DataFrame) -> None:
+    name = f"{application.name}:sql"
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(badges(result), width="content")
-        st.download_button(
-            "CSV",
-            lambda: results.csv(result),
-            file_name=f"{application.name}.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-            type="tertiary",
-        )
-    frame = results.frame(result)
+        with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
+            st.download_button(
+                "CSV",
+                lambda: results.csv(result),
+                file_name=f"{application.name}.csv",
+                mime="text/csv",
+                icon=":material/download:",
+                on_click="ignore",
+                type="tertiary",
+            )
+            view = st.segmented_control(
+                "Show as",
+                [TABLE, CHART],
+                default=TABLE,
+                required=True,
+                key=f"{name}:view",
+                label_visibility="collapsed",
+            )
     if frame.empty:
         st.caption("The query ran and found no rows.")
         return
-    st.dataframe(
-        frame,
-        hide_index=True,
-        height=min(460, 38 + 35 * len(frame)),
-        placeholder=formats.UNKNOWN,
-        key=f"{application.name}:sql:table",
-        alt="Result of the query",
-    )
+    if view == CHART:
+        quick_chart.draw(name, frame)
+        return
+    result_table.draw(name, frame)
 
 
 @st.fragment

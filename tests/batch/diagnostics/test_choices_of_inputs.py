@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -61,6 +62,20 @@ def test_an_input_can_be_chosen(lake: Settings, name: str) -> None:
     for id_ in ("joint_plot", "decision_boundary"):
         with pytest.raises(Unanswerable, match="twice"):
             compute(about, id_, x=chosen, y=chosen)
+
+
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_what_is_left_open_is_an_input_that_varies(lake: Settings, name: str) -> None:
+    """A day of the week never varies within a day: nobody asked for it, so another number is shown."""
+    about = run(lake, name)
+    numbers = [one.name for one in about.inputs("number")]
+    lasting, other = numbers[0], numbers[-1]
+    held_out = about.split.validation
+    same = replace(held_out, frame=held_out.frame.assign(**dict.fromkeys(numbers[1:-1], 1.0)))
+    still = replace(about, split=replace(about.split, validation=same), _cache={})
+    title = compute(still, "decision_boundary").panels[0].title
+    assert lasting in title
+    assert other in title
 
 
 def test_the_hyperparameters_are_those_of_the_recipes(lake: Settings) -> None:
