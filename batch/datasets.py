@@ -17,13 +17,13 @@ import pandas as pd
 from batch.choice import EVENTS, PLACE, Asked, Choice, choose, timestamp
 from batch.history import MILLISECOND, BadData, Pinned, engine, microseconds, moment, named, pinned, view
 from batch.progress import Progress
+from batch.sessions import last_of, means, sessions
 from core.batch import Rows, Stage
 from core.declaration import Application, Clustering
 from core.diagnostics import written_text
 from core.names import Table
 from core.settings import Settings
 from models.registered.inputs import column, frame_of, inputs, paths
-from models.registered.sessions import last_of, means, sessions
 
 if TYPE_CHECKING:
     import duckdb
@@ -124,11 +124,13 @@ def load(
     *,
     apart: bool = True,
     since: datetime | None = None,
+    entities: bool = True,
 ) -> Dataset:
     """The rows whose label is known by now, in event time; raises BadData when there are none or too many.
 
     apart: of the most recent, leave room between the parts of a split, in which labels become known; without
-    it they are the newest ones, without a gap. since: only rows from this event time on.
+    it they are the newest ones, without a gap. since: only rows from this event time on. entities: of a
+    clustering; without it a row is an event there, too.
     """
     progress.stage(Stage.LOADING, 0)
     events, remembered = (pinned(settings, application, table) for table in (Table.EVENTS, Table.FEATURES))
@@ -151,7 +153,7 @@ def load(
         how=choice.how,
     )
     progress.line(f"read {choice.how}", rows=table.num_rows)
-    return _dataset(application, table, source)
+    return _dataset(application, table, source, entities)
 
 
 def _after(since: datetime | None) -> str:
@@ -191,15 +193,15 @@ def _beside(asked: Asked) -> dict[str, str]:
     return beside
 
 
-def _dataset(application: Application, table: pa.Table, source: Source) -> Dataset:
+def _dataset(application: Application, table: pa.Table, source: Source, entities: bool) -> Dataset:
     times, known_at = (_times(table[name]) for name in (TIME, KNOWN_AT))
     texts = _texts(table)
-    if isinstance(application.task, Clustering):
+    if isinstance(application.task, Clustering) and entities:
         return by_entity(_visits(application, table, source, times, texts))
     return Dataset(
         application=application,
         frame=frame_of(application, table),
-        target=_target(application, table[TARGET]),
+        target=_target(application, table[TARGET]) if application.label else None,
         times=times,
         known_at=known_at,
         keys=_shared(table[KEY]),

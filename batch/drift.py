@@ -23,7 +23,7 @@ from batch.runs import champion, load_run
 from core import applications, drift_reports
 from core.batch import HISTORY, DriftReport, DriftSource, Stage
 from core.connect import redis as redis_connect
-from core.declaration import Application
+from core.declaration import Application, Clustering
 from core.drift import DriftFound, DriftReference, Verdict
 from core.settings import Settings
 from models.drift.inputs import Found, category_reference, number_reference, of_category, of_number
@@ -55,13 +55,16 @@ def report(settings: Settings, request: DriftReport, progress: Progress) -> dict
     began = time.perf_counter()
     application = applications.get(request.application)
     pair = compared(settings, application, request, progress)
+    older = pair.reference
+    if request.source is DriftSource.TABLE:
+        older = as_events(settings, application, older, progress)
     progress.stage(Stage.COMPUTING, 70)
-    found = list(_inputs(application, pair, progress))
+    found = list(_inputs(application, request, pair, progress))
     sides, made_id = _sides(application, request, pair), drift_reports.fresh_id()
     made = assembled(sides, found, time.perf_counter() - began, made_id)
     progress.stage(Stage.LOGGING, 95)
     with redis_connect.client(settings.redis.url) as redis:
-        drift_reports.keep(redis, made, _kept(application, pair, made))
+        drift_reports.keep(redis, made, _kept(application, older, made))
     counts = {verdict.value: sum(one.verdict is verdict for one in made.inputs) for verdict in Verdict}
     progress.line(f"{made.verdict} drift" if made.verdict is not Verdict.STABLE else "stable", **counts)
     drifts = {one.name: round(one.psi, 4) for one in made.inputs if one.verdict is not Verdict.STABLE}
@@ -78,18 +81,13 @@ def compared(
         leading = champion(settings, application)
         run_id = leading.run_id if leading else ""
     if request.source is DriftSource.CAPTURES:
-        newest = captured(settings, application, request.rows, progress)
-    else:
-        newest = load(settings, application, request.rows, progress, apart=False)
+        return _of_captures(settings, application, request, run_id, progress)
+    newest = load(settings, application, request.rows, progress, apart=False)
     progress.check()
-    if not run_id and request.source is DriftSource.CAPTURES:
-        return _against_table(settings, application, newest, progress)
     if not run_id:
         return _halves(newest)
     reference = load_run(settings, application, run_id).split.train
     progress.line(f"training rows of run {run_id}", rows=reference.rows)
-    if request.source is DriftSource.CAPTURES:
-        return _checked(Compared(reference, newest, run_id, _clock_note(reference, newest)))
     after = np.flatnonzero(newest.times > reference.times.max())
     notes = [_clock_note(reference, newest)]
     if len(after) >= LEAST:
@@ -99,19 +97,40 @@ def compared(
     return _checked(Compared(reference, newest, run_id, " ".join(filter(None, notes))))
 
 
+def _of_captures(
+    settings: Settings, application: Application, request: DriftReport, run_id: str, progress: Progress
+) -> Compared:
+    """Captured events, and those that the run was trained on; without any run, events of the table."""
+    newest = captured(settings, application, request.rows, progress)
+    progress.check()
+    notes = []
+    if run_id:
+        trained = load_run(settings, application, run_id).split.train
+        reference = as_events(settings, application, trained, progress)
+    else:
+        reference = load(settings, application, HISTORY, progress, apart=False, entities=False)
+        notes.append("No model is registered: rows of the table stand for what one would be trained on.")
+    notes.append(_clock_note(reference, newest))
+    return _checked(Compared(reference, newest, run_id, " ".join(filter(None, notes))))
+
+
+def as_events(settings: Settings, application: Application, rows: Dataset, progress: Progress) -> Dataset:
+    """The same rows where each is an event already; of a clustering events of the table up to their end.
+
+    An entity's row is a mean over all that was seen of it: single events can't be compared with that.
+    """
+    if not isinstance(application.task, Clustering):
+        return rows
+    events = load(settings, application, HISTORY, progress, apart=False, entities=False)
+    until = np.flatnonzero(events.times <= rows.times.max())
+    return events.take(until) if len(until) else events
+
+
 def _halves(rows: Dataset) -> Compared:
     half = rows.rows // 2
     older, newer = rows.take(np.arange(half)), rows.take(np.arange(half, rows.rows))
     note = "No model is registered: the older half of the rows stands for what one would be trained on."
     return _checked(Compared(older, newer, "", " ".join(filter(None, (note, _clock_note(older, newer))))))
-
-
-def _against_table(
-    settings: Settings, application: Application, newest: Dataset, progress: Progress
-) -> Compared:
-    table = load(settings, application, HISTORY, progress, apart=False)
-    note = "No model is registered: rows of the table stand for what one would be trained on."
-    return _checked(Compared(table, newest, "", " ".join(filter(None, (note, _clock_note(table, newest))))))
 
 
 def _checked(pair: Compared) -> Compared:
@@ -129,17 +148,22 @@ def _clock_note(reference: Dataset, newest: Dataset) -> str:
     return "The newest rows span less than a day: what follows the hour differs by that alone."
 
 
-def _inputs(application: Application, pair: Compared, progress: Progress) -> Iterator[Found]:
+def _inputs(
+    application: Application, request: DriftReport, pair: Compared, progress: Progress
+) -> Iterator[Found]:
     """Every input that both sides have, then the label."""
     known = [one for one in inputs(application) if one.name in pair.newest.frame]
     count = len(known) + (pair.newest.target is not None)
+    sizes = None
+    if request.source is DriftSource.CAPTURES:
+        sizes = _independent(application, pair.reference), _independent(application, pair.newest)
     for one in known:
         progress.check()
         old, new = pair.reference.frame[one.name], pair.newest.frame[one.name]
         if one.kind == "category":
-            yield of_category(one.name, one.kind, _texts(old), _texts(new), count)
+            yield of_category(one.name, one.kind, _texts(old), _texts(new), count, sizes)
         else:
-            yield of_number(one.name, one.kind, plain(one, old), plain(one, new), count)
+            yield of_number(one.name, one.kind, plain(one, old), plain(one, new), count, sizes)
     if pair.newest.target is not None and pair.reference.target is not None:
         label = application.label or "label"
         yield of_number(label, "label", pair.reference.target, pair.newest.target, count)
@@ -149,17 +173,17 @@ def _texts(values: pd.Series[Any]) -> Any:
     return values.astype(object).to_numpy()
 
 
-def _kept(application: Application, pair: Compared, found: DriftFound) -> DriftReference:
-    """The older side of what an event tells by itself."""
-    old = pair.reference
+def _kept(application: Application, old: Dataset, found: DriftFound) -> DriftReference:
+    """The older side of what an event tells by itself; old: events."""
     return DriftReference(
         application=application.name,
         run_id=found.run_id,
         report=found.id,
         made=found.result.computed,
-        rows=found.reference_rows,
-        start=found.reference_start,
-        end=found.reference_end,
+        rows=old.rows,
+        independent=_independent(application, old),
+        start=_moment(old.times.min()),
+        end=_moment(old.times.max()),
         inputs=[
             category_reference(one.name, _texts(old.frame[one.name]))
             if one.kind == "category"
@@ -167,6 +191,12 @@ def _kept(application: Application, pair: Compared, found: DriftFound) -> DriftR
             for one in own(application)
         ],
     )
+
+
+def _independent(application: Application, events: Dataset) -> int:
+    """As `models.registered.events.independent`."""
+    alike = isinstance(application.task, Clustering)
+    return len(np.unique(events.keys.astype(str))) if alike else events.rows
 
 
 def _sides(application: Application, request: DriftReport, pair: Compared) -> Sides:

@@ -136,6 +136,8 @@ class DriftReference(msgspec.Struct, frozen=True, kw_only=True):
     """The report that it was kept with."""
     made: datetime
     rows: int
+    independent: int
+    """Of the rows: all, or in a clustering as many as there are entities."""
     start: datetime
     end: datetime
     inputs: list[InputReference]

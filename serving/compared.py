@@ -17,7 +17,7 @@ from core.drift import DriftFound, DriftReference
 from core.validation import request_type
 from models.drift.inputs import against
 from models.drift.report import Sides, assembled
-from models.registered.events import event_frame, own, windowed
+from models.registered.events import event_frame, independent, own, windowed
 from models.registered.inputs import plain
 from serving.captured import records
 from serving.predict import decoded, unprocessable
@@ -51,6 +51,7 @@ def compare(
     began, now = time.perf_counter(), datetime.now(UTC)
     frame = event_frame(application, found)
     known = {one.name: one for one in reference.inputs}
+    alone = independent(application, found)
     shared = [one for one in own(application) if one.name in known]
     drifts = [
         against(
@@ -59,6 +60,7 @@ def compare(
             if one.kind == "category"
             else plain(one, frame[one.name]),
             len(shared),
+            (reference.independent, alone),
         )
         for one in shared
     ]
@@ -75,7 +77,7 @@ def compare(
         reference_rows=reference.rows,
         reference_start=reference.start,
         reference_end=reference.end,
-        note=_note(len(frame)),
+        note=_note(alone),
         left_out=windowed(application),
     )
     return assembled(sides, drifts, time.perf_counter() - began, report)
@@ -84,7 +86,7 @@ def compare(
 def _note(rows: int) -> str:
     if rows >= FEW:
         return ""
-    return f"Only {rows} rows: what is no larger than `by_chance` can't be told from chance."
+    return f"Only {rows} rows or entities: what is no larger than `by_chance` can't be told from chance."
 
 
 def _moment(text: Any, now: datetime) -> datetime:

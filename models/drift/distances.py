@@ -85,15 +85,17 @@ def _shares(side: Floats, bins: Bins) -> Floats:
     return np.asarray(kept / kept.sum())
 
 
-def psi_by_chance(bins: Bins, inputs: int) -> float:
+def psi_by_chance(bins: Bins, inputs: int, sizes: tuple[int, int] | None = None) -> float:
     """What PSI stays below without drift: PSI nm/(n+m) is then chi-square with bins - 1 degrees of freedom.
 
     `FALSE_ALARMS` is shared among the inputs (Bonferroni); the quantile is Wilson's and Hilferty's (1931).
+    sizes: independent rows of either side, where they are fewer than all.
     """
     freedom = max(1, int(np.sum(bins.reference + bins.newest > 0)) - 1)
     z = NormalDist().inv_cdf(1 - FALSE_ALARMS / max(1, inputs))
     quantile = freedom * (1 - 2 / (9 * freedom) + z * (2 / (9 * freedom)) ** 0.5) ** 3
-    return float(quantile * (1 / bins.reference.sum() + 1 / bins.newest.sum()))
+    old, new = sizes or (float(bins.reference.sum()), float(bins.newest.sum()))
+    return float(quantile * (1 / old + 1 / new))
 
 
 def jensen_shannon(bins: Bins) -> float:

@@ -28,6 +28,10 @@ MOST_VALUES = 1_000
 OTHERS = "(others)"
 
 
+Sizes = tuple[int, int] | None
+"""Independent rows of the older and the newer side, where they are fewer than all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """An input's drift, and the bins that it was computed from."""
@@ -36,20 +40,20 @@ class Found:
     bins: Bins
 
 
-def of_category(name: str, kind: str, old: Objects, new: Objects, inputs: int) -> Found:
+def of_category(name: str, kind: str, old: Objects, new: Objects, inputs: int, sizes: Sizes = None) -> Found:
     """Texts of both sides, (n,), (m,); null is `MISSING`. inputs: of the whole report."""
     bins = distances.binned_values(old, new, MISSING)
     sides = (Side(nulls=float(side[-1] / side.sum())) for side in (bins.reference, bins.newest))
-    return _judged(name, kind, bins, inputs, *sides, unseen=distances.unseen(bins))
+    return _judged(name, kind, bins, (inputs, sizes), *sides, unseen=distances.unseen(bins))
 
 
-def of_number(name: str, kind: str, old: Floats, new: Floats, inputs: int) -> Found:
+def of_number(name: str, kind: str, old: Floats, new: Floats, inputs: int, sizes: Sizes = None) -> Found:
     """Numbers of both sides in the input's own unit, (n,), (m,); NaN is null."""
     return _judged(
         name,
         kind,
         distances.binned_numbers(old, new),
-        inputs,
+        (inputs, sizes),
         side(old),
         side(new),
         ks=distances.kolmogorov_smirnov(old, new),
@@ -108,10 +112,10 @@ def number_reference(name: str, kind: str, values: Floats) -> InputReference:
     )
 
 
-def against(reference: InputReference, new: Any, inputs: int) -> Found:
+def against(reference: InputReference, new: Any, inputs: int, sizes: Sizes = None) -> Found:
     """Newer values, (m,) and at least one, against a reference: texts of a category, else numbers."""
     if reference.kind == "category":
-        return _category_against(reference, new, inputs)
+        return _category_against(reference, new, inputs, sizes)
     new = np.asarray(new, dtype=np.float64)
     edges = Edges(np.asarray(reference.edges, dtype=np.float64), reference.labels)
     older = np.asarray(reference.counts, dtype=np.float64)
@@ -121,7 +125,7 @@ def against(reference: InputReference, new: Any, inputs: int) -> Found:
         reference.name,
         reference.kind,
         Bins([*edges.labels, "null"], older, distances.counted(new, edges)),
-        inputs,
+        (inputs, sizes),
         reference.side,
         side(new),
         ks=distances.kolmogorov_smirnov(points, new),
@@ -130,7 +134,7 @@ def against(reference: InputReference, new: Any, inputs: int) -> Found:
     )
 
 
-def _category_against(reference: InputReference, new: Any, inputs: int) -> Found:
+def _category_against(reference: InputReference, new: Any, inputs: int, sizes: Sizes) -> Found:
     texts = np.asarray(new, dtype=object).astype(str)
     known = {MISSING, *reference.labels}
     if OTHERS in known:
@@ -143,13 +147,14 @@ def _category_against(reference: InputReference, new: Any, inputs: int) -> Found
     counts = [*(newer.get(label, 0) for label in labels), nulls]
     bins = Bins([*labels, "null"], np.asarray(older, np.float64), np.asarray(counts, np.float64))
     there = Side(nulls=nulls / len(texts))
-    return _judged(
-        reference.name, "category", bins, inputs, reference.side, there, unseen=distances.unseen(bins)
-    )
+    unseen = distances.unseen(bins)
+    return _judged(reference.name, "category", bins, (inputs, sizes), reference.side, there, unseen=unseen)
 
 
-def _judged(name: str, kind: str, bins: Bins, inputs: int, old: Side, new: Side, **more: Any) -> Found:
-    psi, by_chance = distances.psi(bins), distances.psi_by_chance(bins, inputs)
+def _judged(
+    name: str, kind: str, bins: Bins, chances: tuple[int, Sizes], old: Side, new: Side, **more: Any
+) -> Found:
+    psi, by_chance = distances.psi(bins), distances.psi_by_chance(bins, *chances)
     drift = InputDrift(
         name=name,
         kind=kind,

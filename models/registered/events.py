@@ -1,21 +1,22 @@
 """Events that came without windowed features, as far as a batch model would read them.
 
 events (validated) -> rows -> frame of the inputs that an event tells by itself
-                           -> of a clustering: sessions -> entities, as in a data set
+
+A clustering's models read entities. Their rows are means over whatever was seen of an entity, so a few events
+of each never look like a training set: what is compared then are the events themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from core.declaration import Application, Clustering
 from models.base import row
 from models.registered.inputs import Input, frame, inputs
-from models.registered.sessions import last_of, means, sessions
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def own(application: Application) -> tuple[Input, ...]:
@@ -29,13 +30,12 @@ def windowed(application: Application) -> tuple[str, ...]:
 
 
 def event_frame(application: Application, events: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Events in order of time -> (n, own inputs); in a clustering n is the number of entities."""
-    known = own(application)
-    rows = frame(application, [row(application, event) for event in events])[[one.name for one in known]]
-    if not isinstance(application.task, Clustering):
-        return rows
-    groups, _ = pd.factorize(np.array([event[application.task.session] for event in events], dtype=object))
-    visits = sessions(known, lambda one: rows[one.name].to_numpy(np.float64), groups)
-    owners = np.array([event[application.task.entity] for event in events], dtype=object)[last_of(groups)]
-    entities, names = pd.factorize(owners)
-    return means(visits, entities, len(names))
+    """Events -> (n, own inputs)."""
+    rows = [row(application, event) for event in events]
+    return frame(application, rows)[[one.name for one in own(application)]]
+
+
+def independent(application: Application, events: Sequence[Mapping[str, Any]]) -> int:
+    """How many rows chance may count: in a clustering entities, whose events are alike; else all."""
+    task = application.task
+    return len({event[task.entity] for event in events}) if isinstance(task, Clustering) else len(events)

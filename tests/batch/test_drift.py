@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -12,20 +13,24 @@ from batch import drift
 from batch.datasets import BadData, load
 from batch.progress import Silent
 from batch.split import split
-from core import names
+from core import captures, drift_reports, names
 from core.applications import APPLICATIONS
-from core.batch import DriftReport, Rows, Take
+from core.batch import DriftReport, DriftSource, Rows, Take
 from core.connect.redis import client
+from core.declaration import Application
 from core.drift import DriftFound, Verdict
 from core.settings import Settings
 from models.drift.inputs import verdict as judged
 from models.registered.inputs import MISSING, inputs
+from tests.batch.conftest import GAP_S
+from tests.producers.streams import stream
 from tests.serving.conftest import redis_url
 
 __all__ = ["redis_url"]
 
 NAMES = list(APPLICATIONS)
 ALL = Rows(take=Take.ALL)
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -127,3 +132,49 @@ def test_too_few_rows_are_told(here: Settings) -> None:
 )
 def test_verdicts(psi: float, by_chance: float, verdict: str) -> None:
     assert judged(psi, by_chance) == verdict
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_captures_are_compared_and_the_reference_is_kept(here: Settings, store: Redis, name: str) -> None:
+    application = APPLICATIONS[name]
+    events, _ = stream(name, 2_000, GAP_S, seed=7)
+    told = [
+        captures.Capture(
+            id=f"c{n}", event=_request(application, one), value=True, time=NOW, received=NOW, model="m"
+        )
+        for n, one in enumerate(events)
+    ]
+    captures.put(store, name, told, 10_000)
+    asked = DriftReport(application=name, rows=ALL, source=DriftSource.CAPTURES)
+    said = drift.report(here, asked, Silent())
+    found = drift_reports.read(store, name, said["report"])
+    own_ = {one.name for one in inputs(application) if not one.windowed}
+    assert {one.name for one in found.inputs} == own_
+    assert set(found.left_out) == {one.name for one in inputs(application) if one.windowed}
+    assert (found.source, found.result.sample.available) == ("captures", 2_000)
+    assert "rows of the table stand" in found.result.note
+    assert store.get(names.drift_report_key(name)) is None, "the latest report is that of the table"
+    reference = drift_reports.reference(store, name)
+    assert reference is not None
+    assert ({one.name for one in reference.inputs}, reference.report) == (own_, found.id)
+    assert [one.id for one in drift_reports.listed(store, name)] == [found.id]
+
+
+def test_without_captures_there_is_nothing_to_compare(here: Settings) -> None:
+    asked = DriftReport(application=NAMES[0], source=DriftSource.CAPTURES)
+    with pytest.raises(BadData, match="no captures of"):
+        drift.report(here, asked, Silent())
+
+
+def test_the_newest_reports_are_kept(here: Settings, store: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drift_reports, "MOST_REPORTS", 2)
+    made = [drift.report(here, DriftReport(application=NAMES[0], rows=ALL), Silent()) for _ in range(3)]
+    kept = [one.id for one in drift_reports.listed(store, NAMES[0])]
+    assert kept == [one["report"] for one in made[:0:-1]]
+    with pytest.raises(drift_reports.NoReport, match=made[0]["report"]):
+        drift_reports.read(store, NAMES[0], made[0]["report"])
+    assert reported(store, NAMES[0]).id == made[2]["report"]
+
+
+def _request(application: Application, event: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in event.items() if name != application.label}

@@ -12,13 +12,13 @@ from sklearn.metrics import adjusted_rand_score
 
 from batch.datasets import load
 from batch.progress import Silent
+from batch.sessions import last_of, mean, means, sessions
 from batch.split import split
 from core.applications import APPLICATIONS
 from core.batch import Rows, Take
 from core.declaration import Clustering
 from core.settings import Settings
 from models.registered.inputs import frame, inputs
-from models.registered.sessions import last_of, mean, means, sessions
 from tests.batch.conftest import EVENTS, GAP_S
 from tests.bench.windows import rows
 from tests.producers.streams import stream
