@@ -54,8 +54,8 @@ def axis(kind: str = "value", **more: Any) -> Option:
     """An axis of thin lines and small text."""
     return {
         "type": kind,
-        "axisLabel": {"fontSize": SMALL, "color": MUTED},
-        "nameTextStyle": {"fontSize": SMALL, "color": MUTED},
+        "axisLabel": {"fontSize": SMALL},
+        "nameTextStyle": {"fontSize": SMALL},
         "splitLine": {"lineStyle": {"color": LINE}},
         "axisLine": {"show": False},
         "axisTick": {"show": False},
