@@ -117,3 +117,16 @@ def test_texts_of_figures_take_the_theme_s_colour() -> None:
     ]
     for option in drawn:
         assert fixed(option) == set()
+
+
+@BOTH
+def test_axes_are_written_in_an_ink_that_stands_out(theme: str) -> None:
+    ink = look.INK[theme]
+    assert contrast(ink, THEME[theme]["backgroundColor"]) >= TEXT
+    option = look.base(xAxis=look.axis(), yAxis=[look.axis(axisLabel={"fontSize": 9, "color": "#123456"})])
+    inked = look.inked(option, theme)
+    assert inked["xAxis"]["axisLabel"] == {"fontSize": look.SMALL, "color": ink}
+    assert inked["xAxis"]["nameTextStyle"]["color"] == ink
+    assert inked["yAxis"][0]["axisLabel"]["color"] == "#123456"
+    assert "color" not in option["xAxis"]["axisLabel"], "the figure itself stays as it was"
+    assert look.inked(option, None)["xAxis"]["axisLabel"]["color"] == look.INK["light"]
