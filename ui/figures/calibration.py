@@ -25,7 +25,7 @@ def reliability(bins: Sequence[Bin]) -> Option:
         }
         for mean, happened, n in filled
     ]
-    label = {"fontSize": look.SMALL, "color": look.MUTED, "formatter": "{value} %"}
+    label = {"fontSize": look.SMALL, "formatter": "{value} %"}
     axis = look.axis(min=0, max=100, interval=25, axisLabel=label)
     return look.base(
         grid=look.grid(right=18, top=14),

@@ -107,7 +107,7 @@ def _note(number: int | None, word: str) -> str:
 
 
 def _node(box: _Box) -> Option:
-    note = look.RED if box.trouble else look.MUTED
+    note: Option = {"color": look.RED} if box.trouble else {}
     return {
         "value": [box.x, box.y],
         "itemStyle": {
@@ -121,9 +121,9 @@ def _node(box: _Box) -> Option:
             "show": True,
             "formatter": f"{{t|{box.title}}}\n{{n|{formats.compact(box.number)}}}\n{{s|{box.note}}}",
             "rich": {
-                "t": {"fontSize": 11, "color": look.MUTED, "lineHeight": 15},
+                "t": {"fontSize": 11, "lineHeight": 15},
                 "n": {"fontSize": 15, "fontWeight": 600, "lineHeight": 19},
-                "s": {"fontSize": 10, "color": note, "lineHeight": 14},
+                "s": {"fontSize": 10, "lineHeight": 14} | note,
             },
         },
     }

@@ -1,7 +1,8 @@
 """What all figures share: colours by job and a calm base.
 
 The first colour of a figure comes from the theme's palette. The others are mid tones and translucent
-fills that stand on a light page as well as on a dark one, because a figure is not told which it is on.
+fills that stand on a light page as well as on a dark one. Texts are another matter: no tone is readable on
+both, so they take the theme's colour, and `inked` gives axes theirs once the page is known.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ SHADES: Final = ("rgba(74, 134, 220, 0.05)", "rgba(74, 134, 220, 0.55)")
 
 BOTH_SIDES: Final = ("rgba(201, 132, 36, 0.60)", "rgba(128, 142, 166, 0.06)", "rgba(74, 134, 220, 0.60)")
 """From far below over the middle to far above."""
+
+INK: Final = {"light": "#4c5870", "dark": "#aab4c6"}
+"""Texts of axes by theme: quieter than the page's text, and as readable as it has to be."""
 
 SMALL: Final = 12
 
@@ -54,8 +58,8 @@ def axis(kind: str = "value", **more: Any) -> Option:
     """An axis of thin lines and small text."""
     return {
         "type": kind,
-        "axisLabel": {"fontSize": SMALL, "color": MUTED},
-        "nameTextStyle": {"fontSize": SMALL, "color": MUTED},
+        "axisLabel": {"fontSize": SMALL},
+        "nameTextStyle": {"fontSize": SMALL},
         "splitLine": {"lineStyle": {"color": LINE}},
         "axisLine": {"show": False},
         "axisTick": {"show": False},
@@ -65,6 +69,19 @@ def axis(kind: str = "value", **more: Any) -> Option:
 def hidden(**more: Any) -> Option:
     """An axis that only places things."""
     return {"type": "value", "show": False} | more
+
+
+def inked(option: Option, theme: str | None) -> Option:
+    """The same figure with the texts of its axes in the ink of the page's theme, light where unknown."""
+    ink = INK.get(theme or "light", INK["light"])
+    axes = [name for name in ("xAxis", "yAxis", "parallelAxis") if name in option]
+    return option | {name: _inked(option[name], ink) for name in axes}
+
+
+def _inked(axis: Any, ink: str) -> Any:
+    if isinstance(axis, list):
+        return [_inked(one, ink) for one in axis]
+    return axis | {name: {"color": ink} | axis.get(name, {}) for name in ("axisLabel", "nameTextStyle")}
 
 
 def diagonal(low: float, high: float) -> Option:

@@ -21,7 +21,7 @@ def confusion(cells: Mapping[str, int], positive: str) -> Option:
         for row, pair in enumerate(rows)
         for column, number in enumerate(pair)
     ]
-    label = {"fontSize": look.SMALL, "color": look.MUTED, "interval": 0}
+    label = {"fontSize": look.SMALL, "interval": 0}
     return look.base(
         grid=look.grid(top=30, left=4, right=4, bottom=4),
         xAxis=look.axis("category", data=[f"said {yes}", f"said {no}"], position="top", axisLabel=label),

@@ -24,7 +24,6 @@ def predicted_over_true(pairs: Sequence[tuple[float, float]], unit: str) -> Opti
     low = min((min(pair) for pair in pairs), default=0.0) / scale
     label = {
         "fontSize": look.SMALL,
-        "color": look.MUTED,
         "formatter": f"{{value}} {shown}",
         "showMaxLabel": False,
     }

@@ -16,7 +16,7 @@ Axis = Literal["taught", "time"]
 AXES: Final[dict[Axis, str]] = {"taught": "Events taught", "time": "Time (UTC)"}
 
 
-_INNER: Final = {"fontSize": look.SMALL, "color": look.MUTED, "showMinLabel": False, "showMaxLabel": False}
+_INNER: Final = {"fontSize": look.SMALL, "showMinLabel": False, "showMaxLabel": False}
 """Round numbers only: the first and the last point's own would crowd them."""
 
 
@@ -88,8 +88,9 @@ def _line(name: str, data: list[list[Any]], metric: Metric, line: Option) -> Opt
         "endLabel": {
             "show": last is not None,
             "formatter": f"{name} {formats.score(metric, last)}",
-            "color": "inherit",
             "fontSize": look.SMALL,
+            # A grey line's name is text all the same: it takes the theme's colour.
+            **({} if "color" in line else {"color": "inherit"}),
         },
         "labelLayout": {"moveOverlap": "shiftY"},
     }

@@ -6,6 +6,7 @@ from typing import Literal
 
 import streamlit as st
 
+from ui.figures import look
 from ui.figures.look import Option
 
 
@@ -22,4 +23,5 @@ def draw(
     `sharp` draws shapes (SVG) instead of pixels: it can be saved as such, and costs more with many marks.
     """
     renderer: Literal["svg", "canvas"] = "svg" if sharp else "canvas"
-    st.echarts_chart(option, height=height, width=width, key=key, alt=alt, renderer=renderer)
+    inked = look.inked(option, st.context.theme.type)
+    st.echarts_chart(inked, height=height, width=width, key=key, alt=alt, renderer=renderer)

@@ -73,7 +73,7 @@ def panel(frame: pd.DataFrame, x: str, y: str, kind: str) -> Panel:
         shown = shown.sort_values(x, kind="stable")
     left_out = len(known) - len(shown)
     note = f"The first {formats.count(len(shown))} of {formats.count(len(known))} rows." if left_out else ""
-    values = [_number(value) for value in shown[y]]
+    values: list[Cell] = [_number(value) for value in shown[y]]
     if kind == BARS:
         names = [str(value) for value in shown[x]]
         across = Axis(title=x, scale="category", categories=names)

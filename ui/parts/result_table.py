@@ -5,7 +5,7 @@ frame -> rows that hold the words -> sorted by any column -> one page
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 import streamlit as st
@@ -38,7 +38,7 @@ def draw(name: str, frame: pd.DataFrame) -> None:
         first = (number - 1) * PAGE + 1
         st.caption(told(first, first + len(shown) - 1, len(found), len(frame)), width="content")
         if pages > 1:
-            st.pagination(pages, key=f"{name}:page", max_visible_pages=5)
+            st.pagination(pages, key=f"{name}:page", width=320)
 
 
 def matching(frame: pd.DataFrame, words: str) -> pd.DataFrame:
@@ -67,7 +67,7 @@ def told(first: int, last: int, found: int, returned: int) -> str:
 
 
 def _controls(name: str, frame: pd.DataFrame) -> tuple[str, str | None, bool]:
-    first = {"on_change": _first_page, "args": (name,)}
+    first: dict[str, Any] = {"on_change": _first_page, "args": (name,)}
     left, middle, right = st.columns([3, 2, 1], vertical_alignment="bottom", gap="small")
     words = left.text_input(
         "Filter",
@@ -93,6 +93,7 @@ def _controls(name: str, frame: pd.DataFrame) -> tuple[str, str | None, bool]:
         key=f"{name}:order",
         label_visibility="collapsed",
         disabled=column == AS_RETURNED,
+        width="stretch",
         **first,
     )
     return words or "", None if column == AS_RETURNED else column, falling == "Down"

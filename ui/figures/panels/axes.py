@@ -233,4 +233,4 @@ def _odd(end: float | None) -> bool:
 
 
 def _text(**more: Any) -> Option:
-    return {"fontSize": look.SMALL, "color": look.MUTED} | more
+    return {"fontSize": look.SMALL} | more

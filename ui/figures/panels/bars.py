@@ -39,7 +39,6 @@ def series(one: Bars, panel: Panel, across: Direction, up: Direction) -> list[Op
             "show": True,
             "position": "right" if lying else "top",
             "fontSize": look.SMALL,
-            "color": look.MUTED,
         }
     if one.stack:
         bar["stack"] = one.stack

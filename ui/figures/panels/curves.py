@@ -42,8 +42,7 @@ def lines(one: Lines, panel: Panel, across: Direction, up: Direction) -> list[Op
     if one.step:
         line["step"] = "end"
     if one.reference and told_at_end(panel):
-        line["endLabel"] = {"show": True, "formatter": plain(one.name)}
-        line["endLabel"] |= {"fontSize": look.SMALL - 1, "color": look.MUTED}
+        line["endLabel"] = {"show": True, "formatter": plain(one.name), "fontSize": look.SMALL - 1}
     return [*_band(one, places, up), line]
 
 

@@ -120,7 +120,7 @@ def scale(heats: Sequence[Heat], series: Sequence[Option], wide: bool) -> Option
         "itemWidth": 10,
         "itemHeight": 120,
         "text": [number(high), number(low)],
-        "textStyle": {"fontSize": look.SMALL, "color": look.MUTED},
+        "textStyle": {"fontSize": look.SMALL},
         "hoverLink": False,
     }
 

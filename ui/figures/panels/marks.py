@@ -68,7 +68,6 @@ def _line(mark: Mark, across: Direction, up: Direction, where: str) -> Option:
         "show": bool(mark.text),
         "formatter": plain(mark.text),
         "fontSize": look.SMALL,
-        "color": look.MUTED,
         "position": where if mark.x is not None else "end",
         "textBorderWidth": 0,
         "width": WIDEST,
@@ -89,7 +88,6 @@ def _dot(mark: Mark, across: Direction, up: Direction) -> Option:
             "formatter": plain(mark.text),
             "position": "right",
             "fontSize": look.SMALL,
-            "color": look.MUTED,
             "textBorderWidth": 0,
         },
     }

@@ -82,4 +82,4 @@ def _direction(axis: Axis) -> Direction:
 
 
 def _text(**more: Any) -> Option:
-    return {"fontSize": look.SMALL - 1, "color": look.MUTED} | more
+    return {"fontSize": look.SMALL - 1} | more
