@@ -44,5 +44,5 @@ def test_a_learner_is_ready_once_it_takes_events_or_was_told_to_rest(
     report = LearnerReport(
         application=NAME, state=state, pid=1, heartbeat=beat, champion="m", version=0, lag=lag
     )
-    monkeypatch.setattr(readiness.redis_connect, "client", lambda _: Stored(report))
+    monkeypatch.setattr("infra.local.readiness.redis_connect.client", lambda _: Stored(report))
     assert readiness.learner(Settings(), NAME) == said
