@@ -25,7 +25,10 @@ run. Those that need other models fit the run's own pipeline again, and say so. 
 10,000 rows, `refit` 30 s. "{noun}" stands for the application's events.
 
 Pictures of the inputs take test rows, and what the model makes of them validation rows. What inputs tell of
-the target is computed from train rows: inputs are not to be chosen on the rows that are reported."""
+the target is computed from train rows: inputs are not to be chosen on the rows that are reported.
+
+Where an input may be chosen, it is one of the model's: a field or a windowed feature. The API lists them as
+the parameter's `values` (`GET /api/v1/batch/{application}/diagnostics`)."""
 
 COSTS = {Cost.QUICK: "quick", Cost.REFIT: "refit: the run's pipeline is fitted again"}
 

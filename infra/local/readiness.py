@@ -97,7 +97,7 @@ def batch(settings: Settings) -> str:
 
 
 def learner(settings: Settings, application: str) -> str:
-    """Its report says LIVE, and is young."""
+    """Its report is young, and says that it takes events, or rests because it was told to."""
     from redis.exceptions import RedisError
 
     try:
@@ -108,9 +108,10 @@ def learner(settings: Settings, application: str) -> str:
         return "it has not reported yet"
     report = msgspec.json.decode(raw, type=LearnerReport)
     state = state_now(report, datetime.now(UTC), settings.learners.heartbeat_timeout_seconds)
+    catching_up = state is LearnerState.STARTING and report.lag > 0
     return (
         ""
-        if state is LearnerState.LIVE
+        if catching_up or state in (LearnerState.LIVE, LearnerState.PAUSED)
         else f"its state is {state}{': ' + report.error if report.error else ''}"
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,8 @@ BASELINE = "loading as an earlier system did: ranks of every category over the w
 GAP_S = 1.0
 """Between events, as when they are live."""
 
+MEDIANS = tuple(f"median_{cost}_s" for cost in Cost)
+
 STAGES = {"load_s": "loading", "fit_s": "fitting", "evaluate_s": "evaluating", "log_s": "logging"}
 
 Say = Callable[[str], None]
@@ -53,6 +55,18 @@ def measure(sizes: Sequence[int], table_rows: int, all_diagnostics: bool, say: S
     return figures
 
 
+def table(figures: Mapping[str, Any]) -> list[str]:
+    """The figures of `measure` for people: a line per training and one per application's diagnostics."""
+    columns = (*STAGES, "total_s", "peak_mb")
+    lines = [f"{'application':<12} {'training':<36}" + "".join(f"{name:>12}" for name in columns)]
+    for application, found in figures.items():
+        for what, one in found.items():
+            told = "".join(f"{one.get(name, '-'):>12}" for name in columns)
+            medians = "".join(f"   {name} {one[name]:.2f}" for name in MEDIANS if name in one)
+            lines.append(f"{application:<12} {what:<36}{told}{medians}")
+    return lines
+
+
 def _fill(settings: Settings, application: Application, rows: int) -> None:
     events, _ = stream(application.name, rows, GAP_S)
     lakes.fill(settings.lake_uri, application, events)
@@ -67,7 +81,7 @@ def _application(
         for recipe in application.batch:
             say(f"{application.name}: {recipe} on {rows} rows")
             found[f"{recipe}, {rows} rows"] = _apart(_train, settings, application.name, recipe, rows)
-        found[f"baseline, {rows} rows"] = {"load_s": _apart(_ranked, settings, application.name, rows)}
+        found[f"baseline, {rows} rows"] = _apart(_ranked, settings, application.name, rows)
     if all_diagnostics:
         run = found[f"{application.batch[0]}, {sizes[0]} rows"]["run_id"]
         found["diagnostics"] = _apart(_diagnosed, settings, application.name, run)
@@ -103,8 +117,8 @@ def _peak_mb() -> int:
     return round(int(lines["VmHWM"].split()[0]) / 1024)
 
 
-def _ranked(settings: Settings, name: str, rows: int) -> float:
-    """Seconds of the earlier system's query, over the same files."""
+def _ranked(settings: Settings, name: str, rows: int) -> dict[str, Any]:
+    """Seconds and memory of the earlier system's query, over the same files."""
     from deltalake import DeltaTable
 
     application = APPLICATIONS[name]
@@ -114,7 +128,7 @@ def _ranked(settings: Settings, name: str, rows: int) -> float:
     listed = ", ".join(f"'{file}'" for file in files)
     began = time.perf_counter()
     duckdb.execute(f"SELECT {ranks} FROM read_parquet([{listed}]) LIMIT {rows}").fetchall()  # noqa: S608 - our own
-    return round(time.perf_counter() - began, 2)
+    return {"load_s": round(time.perf_counter() - began, 2), "peak_mb": _peak_mb()}
 
 
 def _diagnosed(settings: Settings, name: str, run: str) -> dict[str, Any]:
@@ -131,4 +145,4 @@ def _diagnosed(settings: Settings, name: str, run: str) -> dict[str, Any]:
         for cost, found in seconds.items()
         if found
     }
-    return medians | {"seconds": seconds[Cost.QUICK] | seconds[Cost.REFIT]}
+    return medians | {"peak_mb": _peak_mb(), "seconds": seconds[Cost.QUICK] | seconds[Cost.REFIT]}

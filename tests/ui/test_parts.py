@@ -81,11 +81,25 @@ def test_the_guide_ends_when_every_model_learns() -> None:
         produced=1, valid=1, delta_rows=1, asked=1, taught=1, learner=LearnerStatus(state="live")
     )
     assert not guide.arriving([through])
+    again = msgspec.structs.replace(through, lag=7, learner=LearnerStatus(state="starting"))
+    rests = msgspec.structs.replace(through, learner=LearnerStatus(state="paused"))
+    assert not guide.arriving([through, again, rests]), "nothing begins when a learner starts again"
+    waits = msgspec.structs.replace(through, lag=0, learner=LearnerStatus(state="starting"))
+    assert guide.arriving([waits])
     assert guide.arriving([through, ApplicationStatus(produced=3)])
     assert not guide.arriving([through, ApplicationStatus(learner=LearnerStatus(state="failed"))]), (
         "trouble is not a beginning"
     )
     assert [step.complete for step in guide.steps([ApplicationStatus(produced=3)])] == [True] + [False] * 5
+
+
+def test_a_learner_that_catches_up_counts_as_learning() -> None:
+    busy = ApplicationStatus(lag=7, learner=LearnerStatus(state="starting"))
+    waits = ApplicationStatus(lag=0, learner=LearnerStatus(state="starting"))
+    first, *others = APPLICATIONS
+    known = {first: busy} | dict.fromkeys(others, waits)
+    said = health(StatusAnswer(applications=known, time=NOW), APPLICATIONS).line
+    assert said.startswith(f"1 of {len(APPLICATIONS)} applications learning")
 
 
 @pytest.mark.parametrize("state", [*LearnerState, None, "brand new"])

@@ -10,7 +10,7 @@ import streamlit as st
 from core.api.status import ApplicationStatus
 from core.records import LearnerState
 from ui import formats
-from ui.parts.health import state
+from ui.parts.health import learning, state
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ def steps(flows: Iterable[ApplicationStatus]) -> list[Step]:
         )
         for title, numbers, noun in stations
     ]
-    live = sum(state(flow) == LearnerState.LIVE for flow in known)
-    return [*found, Step("Learners are live", live, len(known), f"{live} of {len(known)}")]
+    busy = sum(learning(flow) or state(flow) == LearnerState.PAUSED for flow in known)
+    return [*found, Step("Learners run", busy, len(known), f"{busy} of {len(known)}")]
 
 
 def arriving(flows: Iterable[ApplicationStatus]) -> bool:

@@ -29,13 +29,13 @@ def health(status: StatusAnswer, applications: Mapping[str, Application]) -> Hea
     """Judges a status; applications that it does not mention count as not learning."""
     now = status.time or datetime.now(UTC)
     flows = {name: status.applications.get(name, ApplicationStatus()) for name in applications}
-    learning = sum(state(flow) == LearnerState.LIVE for flow in flows.values())
+    busy = sum(map(learning, flows.values()))
     rates = [flow.rate for flow in flows.values() if flow.rate is not None]
     moments = [flow.last_event_time for flow in flows.values() if flow.last_event_time]
     away = (f"{name} is away: {reason}" for name, reason in status.away.items())
     troubles = (*_learners(flows, applications), *_parts(status.parts), *away)
     said = [
-        _learning(learning, len(flows)),
+        _learning(busy, len(flows)),
         f"{formats.rate(sum(rates) if rates else None)} events/s",
         f"oldest data {formats.since(min(moments) if moments else None, now)}",
         _trouble(len(troubles)),
@@ -46,6 +46,11 @@ def health(status: StatusAnswer, applications: Mapping[str, Application]) -> Hea
 def state(flow: ApplicationStatus) -> str | None:
     """What the application's learner does, as far as anyone knows."""
     return flow.learner.state if flow.learner else None
+
+
+def learning(flow: ApplicationStatus) -> bool:
+    """Whether the learner takes events: it is live, or catches up after a start."""
+    return state(flow) == LearnerState.LIVE or (state(flow) == LearnerState.STARTING and bool(flow.lag))
 
 
 def healthy(part: PartStatus) -> bool:
