@@ -18,10 +18,10 @@ from typing import Any, Final, Generic, TypeVar
 import streamlit as st
 
 from core.api.client import ApiError, Client
-from core.api.client_batch import BatchClient
 from core.api.live import LiveAnswer, RecentAnswer, ScorePoint, VersionAnswer
 from core.api.sql import TableAnswer
 from core.api.status import StatusAnswer
+from core.api.whole import ApiClient
 from core.settings import settings
 
 T = TypeVar("T")
@@ -65,11 +65,11 @@ class Memory:
 
 
 @st.cache_resource(on_release=Client.close, show_spinner=False)
-def client() -> BatchClient:
+def client() -> ApiClient:
     """The one client of this process."""
     chosen = settings()
     timeout = chosen.ui.api_timeout_seconds
-    return BatchClient(chosen.api_url, timeout, timeout + chosen.serving.sql_seconds, token=chosen.api_token)
+    return ApiClient(chosen.api_url, timeout, timeout + chosen.serving.sql_seconds, token=chosen.api_token)
 
 
 @st.cache_resource(show_spinner=False)

@@ -8,20 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 import msgspec
 
 from core.api.batch import BatchAnswer, RunsAnswer
-from core.api.client import ATTEMPTS, ApiProblem
-from core.api.client_access import AccessClient
-from core.api.client_monitoring import MonitoringClient
-from core.api.client_predict import PredictClient
-from core.api.client_sql import SqlClient
+from core.api.client import ATTEMPTS, ApiProblem, Client
 from core.api.diagnostics import DiagnosticsAnswer, DiagnosticTab
 from core.api.jobs import JobLogAnswer, JobsAnswer
-from core.api.predict import PredictAnswer
 from core.batch import JobReport, Request
 from core.diagnostics.shapes import Result
 from core.drift import DriftFound
@@ -32,8 +27,8 @@ Value = float | int | str
 _ACCEPTED: Final = HTTPStatus.ACCEPTED
 
 
-class BatchClient(AccessClient, PredictClient, MonitoringClient, SqlClient):
-    """The client of the whole API."""
+class BatchClient(Client):
+    """Trains, watches jobs, compares runs, diagnoses."""
 
     def training(self, application: str) -> BatchAnswer:
         """Recipes, rows at hand, champion and challenger."""

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from core.api.client import Client
-from core.api.client_batch import BatchClient
+from core.api.whole import ApiClient
 from core.applications import APPLICATIONS
 from core.batch import Train
 from serving.app import create_app
@@ -36,7 +36,7 @@ SIMPLE = {"int": 1, "str": "x", "bool": True}
 
 METHODS = [
     name
-    for name, _ in inspect.getmembers(BatchClient, inspect.isfunction)
+    for name, _ in inspect.getmembers(ApiClient, inspect.isfunction)
     if not name.startswith("_") and name != "close"
 ]
 
@@ -65,7 +65,7 @@ def asked(method: str, monkeypatch: pytest.MonkeyPatch, status: HTTPStatus) -> t
         raise _Stop
 
     monkeypatch.setattr(Client, "_decode", decode)
-    client = BatchClient("http://api.test", 1.0, 1.0, transport=httpx.MockTransport(answer))
+    client = ApiClient("http://api.test", 1.0, 1.0, transport=httpx.MockTransport(answer))
     call = getattr(client, method)
     wanted = inspect.signature(call).parameters.values()
     with suppress(_Stop):
