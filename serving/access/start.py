@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from core.settings import Settings, SettingsError
 from serving.access import tokens
@@ -43,6 +44,7 @@ def access(settings: Settings) -> Access:
     return Access(found, frozenset((*hosts, *own)), origins)
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """Whether a host name or address means this machine and no other."""
     if host.lower() == "localhost":
