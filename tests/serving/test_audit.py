@@ -34,6 +34,7 @@ def api(tmp_path: Path, redis: Redis, redis_url: str) -> Iterator[Api]:
         eventually(lambda: not client.services.live.away)
         client.headers.update(bearer(Role.OPERATOR))
         yield client
+    assert client.services.audit._thread is None, "the API's end writes what waits"
 
 
 @pytest.fixture
@@ -74,6 +75,7 @@ def test_questions_are_not_told_and_refusals_are(api: Api) -> None:
     api.post("/api/v1/incremental/predict", json={})
     api.post("/api/v1/sql/query", json={"application": NAME, "sql": "SELECT 1"})
     api.get("/api/v1/status")
+    assert api.get("/api/v1/access/audit").status_code == 403
     api.put(PAUSE, json={"on": 1, "event": {"a": 1}, "list": [1], "why": "x" * 500})
     api.put(f"/api/v1/batch/{OTHER}/champion", json={"run_id": "r"})
     api.put(PAUSE, json={"on": False}, headers={"authorization": "Bearer nobody"})
