@@ -70,6 +70,15 @@ def test_the_engine_refuses_by_itself(workers: Workers, lake: Path) -> None:
     assert len(passed) < 10, passed
 
 
+_HARMLESS_ERRORS = (
+    "Permission Error",
+    "Parser Error",
+    "Binder Error",
+    "Catalog Error",
+    "Invalid Input Error",
+)
+
+
 def test_the_lock_holds_without_any_parser(lake: Path) -> None:
     """Files, settings and extensions are out of reach even for statements that nobody has read."""
     files = Canaries(lake)
@@ -82,16 +91,21 @@ def test_the_lock_holds_without_any_parser(lake: Path) -> None:
         "LOAD httpfs",
         "SELECT * FROM glob('/*')",
     ]
+    connection = None
     for sql in outside:
-        with duckdb.connect(":memory:") as connection:
-            _prepare(connection, job(sql, lake))
-            before = connection.execute("SELECT name, value FROM duckdb_settings()").fetchall()
-            try:
-                said = str(connection.execute(files.filled(sql)).fetchall())
-            except duckdb.Error as error:
-                said = str(error)
-            assert files.song not in said, sql
-            assert connection.execute("SELECT name, value FROM duckdb_settings()").fetchall() == before
+        if connection is None:
+            connection = duckdb.connect(":memory:")
+            _prepare(connection, job("", lake))
+        before = connection.execute("SELECT name, value FROM duckdb_settings()").fetchall()
+        try:
+            said = str(connection.execute(files.filled(sql)).fetchall())
+        except duckdb.Error as error:
+            said = str(error)
+        assert files.song not in said, sql
+        assert connection.execute("SELECT name, value FROM duckdb_settings()").fetchall() == before
+        if not said.startswith(_HARMLESS_ERRORS):
+            connection.close()  # it did something: the next statement meets a fresh one
+            connection = None
     files.check()
 
 
