@@ -26,6 +26,7 @@ MOST_PINS = 8
 LARGEST = 2**53
 
 _NAMES = (TokenType.VAR, TokenType.IDENTIFIER)
+_QUOTED = (TokenType.STRING, TokenType.IDENTIFIER)
 
 
 class Pin(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,9 +86,11 @@ def _pin(tokens: Sequence[Token], at: int) -> tuple[Pin, int] | None:
     """The pin that starts at a token and how many tokens it takes, or None."""
     if tokens[at].token_type not in _NAMES:
         return None
-    words = [token.text.upper() for token in tokens[at + 1 : at + 6]] + [""] * 5
-    kinds = [token.token_type for token in tokens[at + 1 : at + 6]]
-    if words[:2] == ["AS", "OF"] and words[2] in _UNITS and TokenType.STRING not in kinds[:3]:
+    following = tokens[at + 1 : at + 6]
+    # A quoted word is a name or a text, whatever it spells.
+    words = ["" if one.token_type in _QUOTED else one.text.upper() for one in following] + [""] * 5
+    kinds = [one.token_type for one in following]
+    if words[:2] == ["AS", "OF"] and words[2] in _UNITS:
         literal, length = at + 4, 5
     elif (
         kinds[:2] == [TokenType.VAR, TokenType.L_PAREN]

@@ -290,15 +290,15 @@ def test_the_history_is_the_callers_own(api: Api, redis: Any) -> None:
     ask(api, "SELECT bad FROM data")
     ask(api, "SELECT 2", "plan")
     ask(api, "SELECT 3", who="bob")
-    history = {"url": f"/api/v1/sql/{NAME}/history", "headers": {"x-caller": "ann"}}
-    plan, bad, good = api.get(**history).json()["queries"]
+    history, ann = f"/api/v1/sql/{NAME}/history", {"x-caller": "ann"}
+    plan, bad, good = api.get(history, headers=ann).json()["queries"]
     assert (good["sql"], good["rows"], good["kind"], good["error"]) == ("SELECT 1 AS mine", 1, "rows", None)
     assert good["ms"] > 0
     assert (bad["rows"], "not found" in bad["error"]) == (None, True)
     assert plan["kind"] == "plan"
-    assert api.delete(**history).json() == {"queries": []}
-    assert api.get(**history).json() == {"queries": []}
-    left = api.get(f"/api/v1/sql/{NAME}/history", headers={"x-caller": "bob"}).json()["queries"]
+    assert api.delete(history, headers=ann).json() == {"queries": []}
+    assert api.get(history, headers=ann).json() == {"queries": []}
+    left = api.get(history, headers={"x-caller": "bob"}).json()["queries"]
     assert [one["sql"] for one in left] == ["SELECT 3"]
 
 

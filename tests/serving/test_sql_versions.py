@@ -84,6 +84,13 @@ def test_texts_and_remarks_stay_what_they_are(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
+    "table", ['data AS "of" VERSION 0', "data 'AS' OF VERSION 0", 'data "at" (VERSION => 0)']
+)
+def test_a_quoted_word_is_no_keyword(api: Api, table: str) -> None:
+    problem(ask(api, f"SELECT count(*) FROM {table}"), 400)
+
+
+@pytest.mark.parametrize(
     ("when", "said"),
     [
         ("VERSION 7", "data has no version 7 yet; there are versions 0 ("),
