@@ -98,7 +98,7 @@ def test_entities_come_in_chunks(redis: Redis) -> None:
 
 def test_every_bad_field_is_named(client: Api, redis: Redis) -> None:
     live(client, redis)
-    asked = events(4)
+    asked: list[Any] = events(4)
     asked[1][NUMBER] = -1
     asked[3] = {"surprise": 1}
     asked.append("not an event")
