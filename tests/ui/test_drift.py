@@ -39,7 +39,12 @@ def test_nothing_is_compared_until_asked(opened: Open, api: FakeApi, application
     test.button(f"{application.name}:drift:ask").click().run()
     assert not test.exception
     assert asked(api, application) == [
-        {"kind": "drift", "run_id": "", "rows": {"take": "recent", "amount": 10_000, "seed": 42}}
+        {
+            "kind": "drift",
+            "run_id": "",
+            "rows": {"take": "recent", "amount": 10_000, "seed": 42},
+            "source": "table",
+        }
     ]
     assert "Computing · 40 %" in text(test)
     assert test.button(f"{application.name}:drift:ask").disabled
