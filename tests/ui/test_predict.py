@@ -210,6 +210,10 @@ def test_contributions_keep_their_sign_order_and_unit() -> None:
     assert [bar["label"]["formatter"] for bar in bars] == ["+2.0 min", "-1.0 min"]
     assert option["yAxis"]["data"] == ["Distance km 12.5", "Weather x Hour of day"]
     assert option["xAxis"]["min"] == -option["xAxis"]["max"] < -2.0
+    unnamed = Contribution(name="ip_address", value="", effect=1.0)
+    assert contributions.named(unnamed) == "Ip address"
+    moment = Contribution(name="timestamp", value="2026-03-04T05:06:07+00:00", effect=1.0)
+    assert contributions.named(moment) == "Timestamp 2026-03-04 05:06"
     assert contributions.bars([])["series"][0]["data"] == []
     assert contributions.height(told * 9) == contributions.height(told * 4)
     said = why.sentence(of_task(Regression)[0], told)

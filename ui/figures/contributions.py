@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -11,6 +12,9 @@ from ui.figures import look
 from ui.figures.look import Option
 
 MOST: Final = 8
+
+_MOMENT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}")
+
 ROW: Final = 30
 """Height of a bar with its space in pixels."""
 
@@ -21,9 +25,8 @@ ROOM: Final = 1.45
 def named(one: Contribution) -> str:
     """An input with its value: "Amount 812.4"; inputs that act together have none of their own."""
     names = " x ".join(formats.words(name) for name in one.name.split(" x "))
-    return (
-        names if one.value is None or isinstance(one.value, list | tuple) else f"{names} {_value(one.value)}"
-    )
+    bare = one.value is None or isinstance(one.value, list | tuple) or str(one.value).strip() == ""
+    return names if bare else f"{names} {_value(one.value)}"
 
 
 def bars(told: Sequence[Contribution], scale: float = 1.0, digits: int = 2, unit: str = "") -> Option:
@@ -85,4 +88,6 @@ def _value(value: Any) -> str:
         case float():
             return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.4g}"
     text = str(value)
+    if _MOMENT.match(text):
+        return text[:16].replace("T", " ")
     return text if len(text) <= 24 else f"{text[:23]}\N{HORIZONTAL ELLIPSIS}"
