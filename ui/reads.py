@@ -17,11 +17,11 @@ from typing import Any, Final, Generic, TypeVar
 
 import streamlit as st
 
-from core.api.client import ApiError, Client
+from core.api.client.base import ApiError, Client
+from core.api.client.whole import ApiClient
 from core.api.live import LiveAnswer, RecentAnswer, ScorePoint, VersionAnswer
 from core.api.sql import TableAnswer
 from core.api.status import StatusAnswer
-from core.api.whole import ApiClient
 from core.settings import settings
 
 T = TypeVar("T")

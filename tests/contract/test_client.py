@@ -12,8 +12,8 @@ import httpx
 import msgspec
 import pytest
 
-from core.api.client import Client
-from core.api.whole import ApiClient
+from core.api.client.base import Client
+from core.api.client.whole import ApiClient
 from core.applications import APPLICATIONS
 from core.batch import Train
 from serving.app import create_app

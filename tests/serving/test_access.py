@@ -17,8 +17,8 @@ from starlette.types import Message
 
 from core import settings as all_settings
 from core.api.access import Role
-from core.api.client import ApiProblem
-from core.api.client_access import AccessClient
+from core.api.client.access import AccessClient
+from core.api.client.base import ApiProblem
 from serving.access.roles import RULES, SAFE, Routes, rule
 from serving.app import create_app
 from serving.docs import ASSETS

@@ -15,7 +15,7 @@ from redis import Redis
 
 from core import names
 from core.api.access import AuditEntry, Role
-from core.api.client_access import AccessClient
+from core.api.client.access import AccessClient
 from core.applications import APPLICATIONS
 from core.connect.redis import client as redis_client
 from serving.access import audit

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from core.api.client import ApiAway, ApiProblem, Client
+from core.api.client.base import ApiAway, ApiProblem, Client
 from tests.ui.fake_api import serving
 
 Handler = Callable[[httpx.Request], httpx.Response]
@@ -78,7 +78,7 @@ def test_after_a_failure_the_next_calls_fail_at_once(monkeypatch: pytest.MonkeyP
         raise httpx.ReadTimeout("slow")
 
     now = [100.0]
-    monkeypatch.setattr("core.api.client.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("core.api.client.base.time.monotonic", lambda: now[0])
     asking = client(gone)
     for _ in range(3):
         with pytest.raises(ApiAway):

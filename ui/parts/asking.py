@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
-from core.api.client import ApiError
-from core.api.client_batch import Value
+from core.api.client.base import ApiError
+from core.api.client.batch import Value
 from core.batch import JobReport, JobState
 from core.diagnostics.shapes import Result
 from ui import reads_batch

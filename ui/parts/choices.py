@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.api.client_batch import Value
+from core.api.client.batch import Value
 from core.api.diagnostics import DiagnosticAnswer, ParameterChoice
 from core.declaration import Application
 from ui import formats

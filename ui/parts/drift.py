@@ -11,7 +11,7 @@ from typing import Any, Final
 import pandas as pd
 import streamlit as st
 
-from core.api.client import ApiError
+from core.api.client.base import ApiError
 from core.batch import DriftReport, JobReport, JobState
 from core.declaration import Application
 from core.drift import DriftFound, InputDrift, Side, Verdict

@@ -8,7 +8,7 @@ from typing import Final
 
 import streamlit as st
 
-from core.api.client import ApiError
+from core.api.client.base import ApiError
 from core.api.jobs import JobLogAnswer
 from core.batch import JobLine, JobReport, JobState, Stage
 from core.diagnostics.shapes import Axis, Lines, Panel

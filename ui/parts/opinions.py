@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import streamlit as st
 
-from core.api.client import ApiError, ApiProblem
+from core.api.client.base import ApiError, ApiProblem
 from core.api.predict import PredictAnswer
 from core.declaration import Application, Classification, Clustering, Regression
 from ui import formats

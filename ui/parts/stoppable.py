@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import httpx
 
-from core.api.client import ApiError, Client
+from core.api.client.base import ApiError, Client
 from core.api.sql import QueryAnswer
 
 UNSEEN_SECONDS: Final = 10.0

@@ -7,7 +7,7 @@ from typing import Any, Final
 import streamlit as st
 
 from core.api.batch import BatchAnswer, ParameterAnswer, RecipeAnswer
-from core.api.client_batch import Value
+from core.api.client.batch import Value
 from core.batch import HISTORY, Rows, Take, Train
 from core.declaration import Application
 from core.recipes import RECIPES

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from core.api.client import ApiError
+from core.api.client.base import ApiError
 from core.api.live import LiveAnswer, VersionAnswer
 from core.declaration import Application
 from core.metrics import metrics

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.api.client import ApiAway, ApiError, ApiProblem
+from core.api.client.base import ApiAway, ApiError, ApiProblem
 from ui.reads import Reading
 
 UNKNOWN = 401

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from core.api.batch import BatchAnswer, RunsAnswer
-from core.api.client import ApiError
+from core.api.client.base import ApiError
 from core.batch import Evaluate, JobReport, Request, Rows, Train
 from core.declaration import Application
 from core.runs import RunSummary, comparable

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.api.batch import RunsAnswer
-from core.api.client import ApiError
+from core.api.client.base import ApiError
 from core.api.diagnostics import DiagnosticAnswer, DiagnosticTab
 from core.batch import JobReport
 from core.declaration import Application

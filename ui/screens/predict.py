@@ -11,7 +11,7 @@ from typing import Any, Final
 import streamlit as st
 
 from core import forms
-from core.api.client import ApiAway, ApiError, ApiProblem
+from core.api.client.base import ApiAway, ApiError, ApiProblem
 from core.api.live import LiveAnswer
 from core.api.predict import PredictAnswer
 from core.declaration import Application, Classification, Clustering, Place

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import pandas as pd
 import streamlit as st
 
-from core.api.client import ApiError
+from core.api.client.base import ApiError
 from core.api.sql import QueryAnswer
 from core.declaration import Application
 from core.settings import settings

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import msgspec
 
 from core.api.batch import BatchAnswer, RunsAnswer
-from core.api.client import ATTEMPTS, ApiProblem, Client
+from core.api.client.base import ATTEMPTS, ApiProblem, Client
 from core.api.diagnostics import DiagnosticsAnswer, DiagnosticTab
 from core.api.jobs import JobLogAnswer, JobsAnswer
 from core.batch import JobReport, Request

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from core.api.client import ATTEMPTS, Client
+from core.api.client.base import ATTEMPTS, Client
 from core.api.sql import (
     CancelledAnswer,
     PlanAnswer,

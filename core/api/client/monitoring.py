@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from core.api.alerts import AlertAnswer, AlertsAnswer, AlertState, AlertSummaryAnswer
 from core.api.captures import CapturesAnswer, TakenAnswer
-from core.api.client import ATTEMPTS, Client
+from core.api.client.base import ATTEMPTS, Client
 from core.api.drift import DriftStatusAnswer, ReportsAnswer
 from core.api.quality import QualityAnswer
 from core.drift import DriftFound

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.api.access import AccessAnswer, AuditAnswer, AuditEntry
-from core.api.client import Client
+from core.api.client.base import Client
 
 
 class AccessClient(Client):

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.api.applications import ApplicationAnswer, ApplicationsAnswer, ApplicationSummary, SampleAnswer
-from core.api.client import ATTEMPTS, Client
+from core.api.client.base import ATTEMPTS, Client
 from core.api.models import ModelAnswer, ModelsAnswer, ReloadAnswer
 from core.api.predict import PredictAnswer
 from core.api.records import RecordsAnswer
