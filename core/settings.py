@@ -15,14 +15,11 @@ from typing import Any
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from core.applications import APPLICATIONS
 from core.names import Job
+from core.rates import parse_rates
 
 PREFIX = "MILLRACE_"
 DELIMITER = "__"
-
-FASTEST = 1e6
-"""Events per second that no producer here reaches."""
 
 
 class SettingsError(ValueError):
@@ -155,23 +152,6 @@ class Producers(Part):
     def rates(self) -> dict[str, float]:
         """Live events per second of every application."""
         return parse_rates(self.rate)
-
-
-def parse_rates(text: str) -> dict[str, float]:
-    """The rates that a text gives: "20", or "tfd=10,eta=5" with 0 for those not named; raises ValueError."""
-    rates = dict.fromkeys(APPLICATIONS, 0.0)
-    for item in text.split(","):
-        name, named, value = item.strip().rpartition("=")
-        if named and name not in APPLICATIONS:
-            raise ValueError(f"no application {name!r}; there are {', '.join(APPLICATIONS)}")
-        try:
-            rate = float(value)
-        except ValueError:
-            raise ValueError(f"{value!r} is not a number of events per second") from None
-        if not 0 <= rate <= FASTEST:
-            raise ValueError(f"rate {value} must lie in 0..{FASTEST:.0f} events/s")
-        rates.update(dict.fromkeys([name] if named else rates, rate))
-    return rates
 
 
 class Learners(Part):
