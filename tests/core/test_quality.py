@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.applications import APPLICATIONS
-from core.declaration import Application, Category, Number, leaves
+from core.declaration import Application, Category, Group, Number, Place, leaves
 from core.drift import Level
 from core.quality import FEW, Refused, quality
 from core.validation import Accepted, Check
@@ -46,9 +46,12 @@ def put(record: dict[str, Any], path: str, value: Any) -> None:
 def test_a_record_is_bad_exactly_when_validation_refuses_it(name: str, data: st.DataObject) -> None:
     application = APPLICATIONS[name]
     record = deepcopy(sound(application, data.draw(st.integers(0, 50))))
-    paths = [path for path, _ in leaves(application)]
-    for path in data.draw(st.lists(st.sampled_from([*paths, "strange"]), max_size=2)):
-        put(record, path, data.draw(VALUES))
+    paths = [path for path, _ in leaves(application)] + ["strange"]
+    outer = [one.name for one in application.fields if isinstance(one, Place | Group)]
+    paths += [*outer, *(f"{name}.strange" for name in outer)]
+    for path in data.draw(st.lists(st.sampled_from(paths), max_size=2)):
+        if isinstance(record.get(path.partition(".")[0], {}), dict) or "." not in path:
+            put(record, path, data.draw(VALUES))
     optional = {application.identifier.name, application.event_time.name, application.label}
     if any(record[one] is None for one in optional if one):
         return  # may be missing here, though not on the stream

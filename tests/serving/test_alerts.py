@@ -202,6 +202,23 @@ def test_of_many_hands_one_wins(alerts: Alerts) -> None:
     assert (found.by, len(found.history)) == (won[0].by, 2)
 
 
+def test_who_comes_between_reading_and_writing_wins(
+    alerts: Alerts, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = struct(reported())
+    alerts.take([one], "r", NOW)
+    decoded = ledger._decoded
+
+    def interrupted(stored: bytes) -> AlertAnswer:
+        monkeypatch.setattr(ledger, "_decoded", decoded)
+        Alerts(redis, REOPEN).acknowledge(alert_id(one), "ann", "", NOW)
+        return decoded(stored)
+
+    monkeypatch.setattr(ledger, "_decoded", interrupted)
+    with pytest.raises(Settled, match="acknowledged by ann"):
+        alerts.acknowledge(alert_id(one), "bob", "", NOW)
+
+
 def test_what_is_over_is_forgotten_first(alerts: Alerts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledger, "MOST_ALERTS", 3)
     alerts.take([struct(reported(n=n, begin=n)) for n in range(3)], "r", NOW)
