@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 
-class ColumnAnswer(msgspec.Struct, frozen=True):
+class ColumnAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     """A column of a table, with what its declaration says of it, or of a result."""
 
     name: str

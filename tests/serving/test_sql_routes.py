@@ -16,12 +16,11 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 from pyarrow import csv, parquet
-from starlette.types import ASGIApp, Receive, Scope, Send
+from pydantic import SecretStr
 
 from core import settings as all_settings
 from core.applications import APPLICATIONS
 from core.schemas import events_schema
-from serving.app import create_app
 from serving.sql import remembered
 from serving.sql.results import MOST_PER_CALLER, NoResult, Result, Results
 from tests.serving.conftest import Api, eventually, make_settings, serving
@@ -35,17 +34,12 @@ ROWS = 60
 ENDLESS = "SELECT count(*) FROM range(1000000) a, range(1000000) b"
 
 
-class _Named:
-    """Takes the caller's name from a header, as the check of tokens will."""
+SECRETS = {"ann": "known-to-ann-alone", "bob": "known-to-bob-alone"}
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        name = dict(scope.get("headers", ())).get(b"x-caller")
-        if name:
-            scope.setdefault("state", {})["caller"] = name.decode()
-        await self._app(scope, receive, send)
+def shown(who: str) -> dict[str, str]:
+    """The header with somebody's token."""
+    return {"authorization": f"Bearer {SECRETS[who]}"}
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +54,14 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def api(lake: Path, redis_url: str) -> Iterator[Api]:
     limits = all_settings.Serving(
-        sql_rows=50, sql_kept_rows=100, sql_export_seconds=2, sql_export_rows=100_000_000
+        sql_rows=50,
+        sql_kept_rows=100,
+        sql_export_seconds=2,
+        sql_export_rows=100_000_000,
+        tokens=SecretStr(",".join(f"{name}:operator:{secret}" for name, secret in SECRETS.items())),
     )
-    settings = make_settings(lake.parent, redis_url, serving=limits)
-    app = create_app(settings)
-    app.add_middleware(_Named)
-    with serving(settings, background=True, app=app) as client:
+    with serving(make_settings(lake.parent, redis_url, serving=limits), background=True) as client:
+        client.headers.update(shown("ann"))
         eventually(lambda: not client.services.live.away, 30)
         eventually(lambda: ask(client, "SELECT 1").status_code == 200, 30)
         yield client
@@ -75,7 +71,7 @@ def ask(
     api: httpx.Client, sql: str | None = None, route: str = "query", who: str = "ann", **more: Any
 ) -> httpx.Response:
     body = {"application": NAME} | ({"sql": sql} if sql else {}) | more
-    return api.post(f"/api/v1/sql/{route}", json=body, headers={"x-caller": who})
+    return api.post(f"/api/v1/sql/{route}", json=body, headers=shown(who))
 
 
 def rows(api: httpx.Client, sql: str, **more: Any) -> Any:
@@ -290,7 +286,7 @@ def test_the_history_is_the_callers_own(api: Api, redis: Any) -> None:
     ask(api, "SELECT bad FROM data")
     ask(api, "SELECT 2", "plan")
     ask(api, "SELECT 3", who="bob")
-    history, ann = f"/api/v1/sql/{NAME}/history", {"x-caller": "ann"}
+    history, ann = f"/api/v1/sql/{NAME}/history", shown("ann")
     plan, bad, good = api.get(history, headers=ann).json()["queries"]
     assert (good["sql"], good["rows"], good["kind"], good["error"]) == ("SELECT 1 AS mine", 1, "rows", None)
     assert good["ms"] > 0
@@ -298,7 +294,7 @@ def test_the_history_is_the_callers_own(api: Api, redis: Any) -> None:
     assert plan["kind"] == "plan"
     assert api.delete(history, headers=ann).json() == {"queries": []}
     assert api.get(history, headers=ann).json() == {"queries": []}
-    left = api.get(history, headers={"x-caller": "bob"}).json()["queries"]
+    left = api.get(history, headers=shown("bob")).json()["queries"]
     assert [one["sql"] for one in left] == ["SELECT 3"]
 
 
@@ -306,7 +302,7 @@ def test_the_history_is_bounded(api: Api, redis: Any, monkeypatch: pytest.Monkey
     monkeypatch.setattr(remembered, "MOST_REMEMBERED", 2)
     for number in range(3):
         rows(api, f"SELECT {number}")
-    found = api.get(f"/api/v1/sql/{NAME}/history", headers={"x-caller": "ann"}).json()["queries"]
+    found = api.get(f"/api/v1/sql/{NAME}/history", headers=shown("ann")).json()["queries"]
     assert [one["sql"] for one in found] == ["SELECT 2", "SELECT 1"]
 
 
@@ -319,7 +315,7 @@ def test_queries_go_on_without_redis(lake: Path) -> None:
 def test_queries_are_saved(api: Api, redis: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"/api/v1/sql/{NAME}/saved"
     body = {"sql": "SELECT count(*) FROM data AS OF VERSION 0", "title": "How it began"}
-    saved = api.put(f"{url}/first one", json=body, headers={"x-caller": "ann"}).json()
+    saved = api.put(f"{url}/first one", json=body, headers=shown("ann")).json()
     assert (saved["name"], saved["title"], saved["sql"], saved["by"]) == (
         "first one", "How it began", body["sql"], "ann",
     )  # fmt: skip
@@ -342,8 +338,8 @@ def test_a_query_is_stopped_by_its_caller_only(api: Api) -> None:
     thread.start()
     eventually(lambda: api.services.sql.running.names("ann") == ["mine"])
     time.sleep(0.2)
-    url, mine = "/api/v1/sql/queries/mine", {"x-caller": "ann"}
-    assert "there are none" in problem(api.delete(url, headers={"x-caller": "bob"}), 404)["detail"]
+    url, mine = "/api/v1/sql/queries/mine", shown("ann")
+    assert "there are none" in problem(api.delete(url, headers=shown("bob")), 404)["detail"]
     again = problem(ask(api, "SELECT 1", query_id="mine"), 409)
     assert [one["field"] for one in again["errors"]] == ["query_id"]
     started = time.monotonic()
