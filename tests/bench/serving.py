@@ -200,6 +200,8 @@ def _api(folder: Path, port: int, url: str, key: str) -> Iterator[psutil.Process
         "MILLRACE_SECRET": key,
         "MILLRACE_REDIS__URL": url,
         "MILLRACE_SERVING__PORT": str(port),
+        # How fast it can be is the question, not how fast one caller may be.
+        "MILLRACE_SERVING__REQUESTS_PER_SECOND": "0",
         "MILLRACE_BROKER__URL": "127.0.0.1:1",
         "MILLRACE_MLFLOW__URL": "http://127.0.0.1:1",
     }
