@@ -15,7 +15,7 @@ ROWS = re.findall(
 COUNTS = {"4.1": 42, "4.2": 6, "4.3": 8, "4.4": 15, "4.5": 18}
 """Rows of each chapter of the list of capabilities."""
 
-LATER = re.compile(r"part \d")
+LATER = re.compile("not here yet")
 
 
 def test_every_row_has_its_line() -> None:

@@ -11,6 +11,7 @@ from core.api.client.base import ApiError
 from core.batch import Evaluate, JobReport, Request, Rows, Train
 from core.declaration import Application
 from core.runs import RunSummary, comparable
+from core.recipes import title
 from ui import formats, reads_batch
 from ui.parts import drift, jobs, run_choice, run_scores, runs, train_form, trouble
 from ui.reads import client
@@ -102,7 +103,7 @@ def _job(application: Application) -> None:
 def _titled(job: JobReport) -> str:
     recipe = str(job.request.get("recipe", ""))
     kind = job.kind.capitalize()
-    return f"{kind}: {formats.words(recipe)}" if recipe else kind
+    return f"{kind}: {title(recipe)}" if recipe else kind
 
 
 def _first(application: Application, known: BatchAnswer | None, problem: ApiError | None) -> None:
