@@ -16,6 +16,7 @@ from core.api.errors import FieldError
 from core.api.live import ControlAnswer, VersionAnswer, VersionsAnswer
 from core.control import Control, Version
 from core.settings import Settings
+from serving.asking import ask_redis
 from serving.encoded import Json
 from serving.openapi import answers
 from serving.problems import Problem, application_named
@@ -130,14 +131,8 @@ def _state(services: Services, name: str) -> ControlAnswer:
 
 
 def _asked(services: Services, question: Callable[[], T]) -> T:
-    from redis.exceptions import RedisError
-
-    if services.live.away:
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"Redis is away: {services.live.away}")
     try:
-        return question()
-    except (RedisError, OSError) as error:
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"Redis is away: {error}") from None
+        return ask_redis(services, question)
     except ValueError as error:
         detail = f"what is asked of the learner can't be read: {error}; delete its Redis key"
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 
@@ -19,6 +19,7 @@ from core.declaration import Application
 from core.diagnostics import Diagnostic, Tab, diagnostics
 from core.diagnostics.choices import LIVE, BadChoice, Choice, choices, digest
 from core.diagnostics.shapes import Result
+from serving.asking import ask_redis
 from serving.described import described
 from serving.encoded import Json
 from serving.openapi import answers
@@ -122,7 +123,7 @@ def _kept(
 ) -> bytes | None:
     """The result's bytes as the batch worker left them."""
     key = names.diagnostic_key(application.name, run, digest(diagnostic.id, chosen))
-    found: Any = _asked(services, lambda: services.redis.get(key))
+    found: Any = ask_redis(services, lambda: services.redis.get(key))
     return found if isinstance(found, bytes) else None
 
 
@@ -136,12 +137,12 @@ def _job(
     """The job that computes it: one that is under way, else a new one about a run that there is."""
     run = "" if diagnostic.tab == Tab.LIVE else run_id
     request = Diagnose(application=application.name, run_id=run, diagnostic=diagnostic.id, parameters=chosen)
-    underway = _asked(services, lambda: _underway(services, request))
+    underway = ask_redis(services, lambda: _underway(services, request))
     if underway is not None:
         return underway
     if run:
         check_run(services, application.name, run)
-    return _asked(services, lambda: jobs.submit(services.redis, request))
+    return ask_redis(services, lambda: jobs.submit(services.redis, request))
 
 
 def _underway(services: Services, request: Diagnose) -> JobReport | None:
@@ -153,14 +154,3 @@ def _underway(services: Services, request: Diagnose) -> JobReport | None:
         if waiting and job.kind == kind and job.request == wanted:
             return job
     return None
-
-
-def _asked(services: Services, question: Callable[[], T]) -> T:
-    """An answer that needs Redis; raises Problem when Redis is away."""
-    from redis.exceptions import RedisError
-
-    try:
-        return question()
-    except (RedisError, OSError) as error:
-        detail = f"Redis at {services.settings.redis.url} is away: {error}"
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail) from None

@@ -17,12 +17,13 @@ from core.api.predict import FeaturesAnswer, FeatureValue, PredictAnswer
 from core.declaration import Application
 from core.features import features, horizon
 from core.windows import span_name
+from serving.asking import ask_redis
 from serving.encoded import Json
 from serving.features.reader import Latest, latest
 from serving.openapi import PREDICT_BODY, answers
 from serving.predict import remembered_soon
 from serving.problems import Problem, application_named
-from serving.services import Services, Serving
+from serving.services import Serving
 from serving.status import live
 
 router = APIRouter(prefix="/api/v1/incremental", tags=["incremental"])
@@ -69,7 +70,7 @@ def read_history(
 ) -> Response:
     """The scores over time, oldest first, thinned evenly to at most `points`; the newest is always there."""
     key = names.history_key(application_named(application).name)
-    found: Any = asked_of_redis(services, lambda redis: redis.xrevrange(key, count=HISTORY_POINTS))
+    found: Any = ask_redis(services, lambda: services.redis.xrevrange(key, count=HISTORY_POINTS))
     kept = [fields[b"point"] for _, fields in thinned(found, points) if b"point" in fields]
     return Json(HistoryAnswer([_POINT.decode(text) for text in reversed(kept)]))
 
@@ -86,15 +87,13 @@ def read_predictions(
     """The newest answers, newest first, with the truth where it is known by now."""
     name = application_named(application).name
     if judged:
-        known: Any = asked_of_redis(
-            services, lambda redis: redis.lrange(names.judged_key(name), 0, limit - 1)
-        )
+        known: Any = ask_redis(services, lambda: services.redis.lrange(names.judged_key(name), 0, limit - 1))
         return Json(PredictionsAnswer([_RECENT.decode(text) for text in known]))
-    texts: Any = asked_of_redis(services, lambda redis: redis.lrange(names.recent_key(name), 0, limit - 1))
+    texts: Any = ask_redis(services, lambda: services.redis.lrange(names.recent_key(name), 0, limit - 1))
     found = [_RECENT.decode(text) for text in texts]
     ids = [one.event_id for one in found]
     truths: Any = (
-        asked_of_redis(services, lambda redis: redis.hmget(names.truths_key(name), ids)) if ids else []
+        ask_redis(services, lambda: services.redis.hmget(names.truths_key(name), ids)) if ids else []
     )
     told = zip(found, truths, strict=True)
     return Json(PredictionsAnswer([one if truth is None else _with(one, truth) for one, truth in told]))
@@ -106,7 +105,7 @@ def read_predictions(
 def read_features(application: str, entity: str, services: Serving) -> Response:
     """The latest windowed features of an entity (a value of the application's key), as of its last event."""
     found = application_named(application)
-    known: Latest | None = asked_of_redis(services, lambda redis: latest(redis, found, entity))
+    known: Latest | None = ask_redis(services, lambda: latest(services.redis, found, entity))
     if known is None:
         detail = f"no features of {found.key} {entity!r} are held: {_unheld(found)}"
         raise Problem(HTTPStatus.NOT_FOUND, detail, [FieldError("entity", detail)])
@@ -150,15 +149,3 @@ def thinned(items: list[Any], most: int) -> list[Any]:
         return items[:1]
     step = (len(items) - 1) / (most - 1)
     return [items[round(n * step)] for n in range(most)]
-
-
-def asked_of_redis(services: Services, question: Any) -> Any:
-    """An answer of Redis; raises Problem (503) where it is away."""
-    from redis.exceptions import RedisError
-
-    if services.live.away:
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"Redis is away: {services.live.away}")
-    try:
-        return question(services.redis)
-    except (RedisError, OSError) as error:
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"Redis is away: {error}") from None

@@ -17,6 +17,7 @@ from core.api.errors import FieldError
 from core.api.jobs import JobLogAnswer, JobsAnswer
 from core.applications import APPLICATIONS
 from core.batch import JobReport
+from serving.asking import ask_redis, reached
 from serving.encoded import Json
 from serving.openapi import JOB_BODY, answers
 from serving.problems import Problem, application_named
@@ -87,7 +88,7 @@ def stop_job(job: str, services: Serving) -> Response:
 
 def _submitted(services: Services, asked: batch.Request) -> JobReport:
     """The job, once MLflow knows the runs that it names; asks MLflow nothing where none is named."""
-    _reached(services)
+    reached(services)
     check_runs(services, asked)
     return _asked(services, lambda: jobs.submit(services.redis, asked))
 
@@ -117,18 +118,7 @@ def _unfit(message: str, field: str) -> Problem:
 
 
 def _asked(services: Services, question: Callable[[], T]) -> T:
-    from redis.exceptions import RedisError
-
-    _reached(services)
     try:
-        return question()
+        return ask_redis(services, question)
     except jobs.NoJob as error:
         raise Problem(HTTPStatus.NOT_FOUND, str(error), [FieldError("job", str(error))]) from None
-    except (RedisError, OSError) as error:
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"Redis is away: {error}") from None
-
-
-def _reached(services: Services) -> None:
-    """Raises Problem where Redis is known to be away."""
-    if services.live.away:
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"Redis is away: {services.live.away}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TypeVar
@@ -15,6 +14,7 @@ from fastapi.responses import Response
 from core import scenarios
 from core.api.errors import FieldError
 from core.api.scenarios import ScenarioAnswer, ScenarioKind
+from serving.asking import ask_redis
 from serving.encoded import Json
 from serving.openapi import SCENARIO_BODY, answers
 from serving.problems import Problem, application_named
@@ -62,14 +62,14 @@ async def write_scenario(application: str, request: Request, services: Serving) 
 
 
 def _switch(services: Services, application: str, plan: scenarios.Scenario) -> ScenarioAnswer:
-    _asked(services, lambda: scenarios.switch(services.redis, application, plan))
+    ask_redis(services, lambda: scenarios.switch(services.redis, application, plan))
     return _state(services, application)
 
 
 def _state(services: Services, application: str) -> ScenarioAnswer:
     now = datetime.now(UTC)
-    held = _asked(services, lambda: scenarios.current(services.redis, application))
-    log = _asked(services, lambda: scenarios.history(services.redis, application))
+    held = ask_redis(services, lambda: scenarios.current(services.redis, application))
+    log = ask_redis(services, lambda: scenarios.history(services.redis, application))
     running = held is not None and held.end > now and held.name is not scenarios.Name.NORMAL
     return ScenarioAnswer(
         application=application, time=now, current=held if running else None, scenarios=KINDS, log=log
@@ -102,14 +102,3 @@ def _unfit(message: str) -> Problem:
     known = field in ScenarioRequest.__struct_fields__
     errors = [FieldError(field if known else "", message)]
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, message, errors)
-
-
-def _asked(services: Services, question: Callable[[], T]) -> T:
-    from redis.exceptions import RedisError
-
-    if services.live.away:
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"Redis is away: {services.live.away}")
-    try:
-        return question()
-    except (RedisError, OSError) as error:
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"Redis is away: {error}") from None

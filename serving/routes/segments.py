@@ -13,10 +13,10 @@ from core import names
 from core.api.live import RecentAnswer
 from core.api.segments import SegmentsAnswer
 from core.declaration import Application
+from serving.asking import ask_redis
 from serving.encoded import Json
 from serving.openapi import answers
 from serving.problems import Problem, application_named
-from serving.routes.incremental import asked_of_redis
 from serving.segments import live_segments, newest, registered_segments, require_field, require_segments
 from serving.services import Services, Serving
 from serving.sql.job import TABLE, TABLES
@@ -41,7 +41,7 @@ def read_live_segments(application: str, services: Serving, field: Field = None)
     """Sizes of the live segments, and the values of a field over the learner's newest answers."""
     found = _clustering(application, field)
     live, report = services.predictor.answering(found)
-    texts: Any = asked_of_redis(services, lambda redis: redis.lrange(names.recent_key(found.name), 0, -1))
+    texts: Any = ask_redis(services, lambda: services.redis.lrange(names.recent_key(found.name), 0, -1))
     told = (_RECENT.decode(text) for text in texts)
     answered = [(int(one.value), one.event) for one in told]
     return Json(live_segments(found, live, report.segments if report else [], answered, field))

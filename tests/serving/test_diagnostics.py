@@ -31,6 +31,7 @@ RUN = "0123456789abcdef0123456789abcdef"
 @pytest.fixture
 def api(tmp_path: Path, redis_url: str, redis: Redis) -> Iterator[Api]:
     with serving(make_settings(tmp_path, redis_url)) as client:
+        client.services.live.poll(redis)
         yield client
 
 
@@ -38,6 +39,7 @@ def api(tmp_path: Path, redis_url: str, redis: Redis) -> Iterator[Api]:
 def asking(trained: Trained, tmp_path: Path, redis_url: str, redis: Redis) -> Iterator[Api]:
     """With an MLflow that knows runs."""
     with serving(make_settings(tmp_path, redis_url, mlflow_url=trained.settings.mlflow.url)) as client:
+        client.services.live.poll(redis)
         yield client
 
 

@@ -10,8 +10,8 @@ from core.api.batch import BatchAnswer, RunsAnswer
 from core.api.client.base import ApiError
 from core.batch import Evaluate, JobReport, Request, Rows, Train
 from core.declaration import Application
-from core.runs import RunSummary, comparable
 from core.recipes import title
+from core.runs import RunSummary, comparable
 from ui import formats, reads_batch
 from ui.parts import drift, jobs, run_choice, run_scores, runs, train_form, trouble
 from ui.reads import client
