@@ -29,7 +29,6 @@ CHECKS = [
         "response_headers_conformance",
         "response_schema_conformance",
         "status_code_conformance",
-        "unsupported_method",
     )
 ]
 
@@ -53,7 +52,7 @@ schema = schemathesis.openapi.from_dict(create_app(make_settings(Path("nowhere")
 
 
 @schema.parametrize()
-@settings(max_examples=12, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
 def test_the_description_holds(case: schemathesis.Case[Any], url: str) -> None:
     response = case.call(base_url=url, timeout=20)
     assert response.status_code < 500 or response.status_code in AWAY, response.text
