@@ -7,15 +7,14 @@ Run it by hand: `python -m tests.ui.fake_api 8899`.
 from __future__ import annotations
 
 import json
-import socket
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlparse
+from urllib.parse import parse_qs, unquote, urlparse
 
 import msgspec
 
@@ -40,8 +39,16 @@ class FakeApi(ThreadingHTTPServer):
         self.control: dict[str, dict[str, Any]] = {}
         """What reports say otherwise than usual, by application."""
         self.batch = FakeBatch()
-        self.hung_up = threading.Event()
-        """A caller cut the connection while its query ran."""
+        self.stopped = threading.Event()
+        """A caller had its query stopped."""
+        self.queries: dict[str, threading.Event] = {}
+        """Those that sleep, by id."""
+        at = "2026-11-21T12:00:00Z"
+        self.history: list[dict[str, Any]] = [
+            {"at": at, "kind": "rows", "sql": "SELECT 7 AS seven", "rows": 1, "ms": 2.5},
+            {"at": at, "kind": "rows", "sql": "SELECT nothing FROM data", "error": "no column nothing"},
+        ]
+        self.saved: dict[str, dict[str, Any]] = {}
         self.token = ""
         """Where it is set, only who shows it is answered."""
 
@@ -69,8 +76,24 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_DELETE(self) -> None:
         self.server.asked.append((self.path, {}))
-        if not self._batch("DELETE", {}):
+        if self._batch("DELETE", {}):
+            return
+        *_, kind, name = unquote(self.path).split("/")
+        if name == "history":
+            self.server.history.clear()
+            self._answer(200, {"queries": []})
+            return
+        if kind == "saved":
+            self.server.saved.pop(name)
+            self._answer(200, {"queries": list(self.server.saved.values())})
+            return
+        query = self.server.queries.get(name) if kind == "queries" else None
+        if query is None:
             self._answer(404, data.problem(404, self.path))
+            return
+        query.set()
+        self.server.stopped.set()
+        self._answer(200, {"query_id": name})
 
     def _batch(self, method: str, body: dict[str, Any]) -> bool:
         """Answers what is about batch training; False where it is not."""
@@ -99,7 +122,12 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.mode == "forbidding":
             self._answer(403, data.problem(403, "this needs the role operator; ann has the role viewer"))
             return
-        name = self.path.split("/")[-2]
+        *_, name, kind, last = unquote(self.path).split("/")
+        if kind == "saved":
+            self.server.saved[last] = body | {"name": last, "by": "local", "at": "2026-11-21T12:00:00Z"}
+            self._answer(200, self.server.saved[last])
+            return
+        name = kind
         self.server.control[name] = self.server.control.get(name, {}) | {"training": body["on"]}
         self._answer(200, {"application": name})
 
@@ -127,9 +155,14 @@ class _Handler(BaseHTTPRequestHandler):
                 limit, judged = asks.get("limit", 50), bool(asks.get("judged"))
                 found = [] if empty else data.predictions(APPLICATIONS[name], limit, judged)
                 return 200, {"predictions": found}
-            case ["sql", name, "schema"]:
-                return 200, data.schema(APPLICATIONS[name])
+            case ["sql", name, what]:
+                return 200, self._sql(name, what)
         return 404, data.problem(404, "/".join(parts))
+
+    def _sql(self, name: str, what: str) -> dict[str, Any]:
+        if what == "schema":
+            return data.schema(APPLICATIONS[name])
+        return {"queries": self.server.history if what == "history" else list(self.server.saved.values())}
 
     def _post(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         if self.server.mode == "error":
@@ -139,22 +172,18 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.control[name] = {"resetting": body["version"]}
             return 200, {"application": name}
         application = APPLICATIONS[body["application"]]
+        if path.endswith("/plan"):
+            return 200, {"plan": "TABLE_SCAN data", "analyzed": body["analyze"], "elapsed_ms": 1.0}
         if path.endswith("/query"):
-            if "sleep" in body["sql"]:
-                self._sleep()
+            if "sleep" in body["sql"] and self._slept(body["query_id"]):
+                return 409, data.problem(409, "the query was stopped, as its caller asked")
             return data.query(application, body["sql"])
         return fake_replies.live(application, body["event"], "explain" in path, self.server.mode == "empty")
 
-    def _sleep(self) -> None:
-        """A query that takes until its caller hangs up, or SLOW_SECONDS."""
-        until = time.monotonic() + SLOW_SECONDS
-        self.connection.settimeout(0.05)
-        while time.monotonic() < until:
-            with suppress(TimeoutError):
-                if not self.connection.recv(1, socket.MSG_PEEK):
-                    self.server.hung_up.set()
-                    return
-        self.connection.settimeout(None)
+    def _slept(self, query: str) -> bool:
+        """A query that takes until it is stopped, or SLOW_SECONDS; whether it was stopped."""
+        stop = self.server.queries[query] = threading.Event()
+        return stop.wait(SLOW_SECONDS)
 
     def _answer(self, code: int, body: dict[str, Any]) -> None:
         wanted = f"Bearer {self.server.token}"

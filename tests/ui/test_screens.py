@@ -211,7 +211,8 @@ def test_a_query_runs_and_its_result_stays(opened: Open, api: FakeApi, applicati
     assert test.text_area(f"{application.name}:sql:text").value == query.sql
     _button(test, "Run").click().run()
     assert not test.exception
-    assert api.asked[-1] == ("/api/v1/sql/query", {"application": application.name, "sql": query.sql})
+    path, asked = api.asked[-1]
+    assert (path, asked["application"], asked["sql"]) == ("/api/v1/sql/query", application.name, query.sql)
     assert len(test.dataframe[0].value) == 50, "one page"
     assert "100 rows" in text(test)
     assert "11.8 ms" in text(test)

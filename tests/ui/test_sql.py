@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.api.client.whole import ApiClient
 from core.api.sql import QueryAnswer
 from core.applications import APPLICATIONS
 from core.diagnostics.shapes import Bars, Lines, Points
@@ -15,7 +17,7 @@ from tests.ui.conftest import Open
 from tests.ui.fake_api import FakeApi
 from tests.ui.test_screens import _button, charts, text
 from ui.figures import panels
-from ui.parts import quick_chart, result_table, stoppable
+from ui.parts import queries, quick_chart, result_table, stoppable
 from ui.parts.stoppable import Running
 
 APP = next(iter(APPLICATIONS.values()))
@@ -26,6 +28,13 @@ NAME = f"{APP.name}:sql"
 def ran(opened: Open) -> AppTest:
     """The screen with a result of 100 rows."""
     return _button(opened(APP, "SQL"), "Run").click().run()  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def asking(api: FakeApi) -> Iterator[ApiClient]:
+    client = ApiClient(api.url, 10.0, 10.0)
+    yield client
+    client.close()
 
 
 def widget(test: AppTest, begin: str) -> Any:
@@ -107,25 +116,27 @@ def test_stop_stops_the_query_at_the_api(opened: Open, api: FakeApi) -> None:
     _button(test, "Run").click().run()
     assert not test.exception
     assert "Running for" in text(test)
-    assert not api.hung_up.is_set()
+    assert not api.stopped.is_set()
     test.button(f"{NAME}:stop").click().run()
     assert not test.exception
     assert "The query was stopped" in text(test)
-    assert api.hung_up.wait(3), "the API must see that its caller is gone"
+    assert api.stopped.wait(3), "the API must be told"
 
 
-def test_a_query_that_nobody_looks_at_is_stopped(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_query_that_nobody_looks_at_is_stopped(
+    api: FakeApi, asking: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(stoppable, "UNSEEN_SECONDS", 0.1)
     monkeypatch.setattr(stoppable, "WATCH_SECONDS", 0.05)
-    running = Running(api.url, 10.0, APP.name, "SELECT sleep")
-    assert api.hung_up.wait(3)
+    running = Running(asking, APP.name, "SELECT sleep", 100)
+    assert api.stopped.wait(3)
     assert running.wait(3)
     assert running.stopped
     assert running.outcome is None
 
 
-def test_a_quick_query_ends_with_its_answer(api: FakeApi) -> None:
-    running = Running(api.url, 10.0, APP.name, "SELECT 1")
+def test_a_quick_query_ends_with_its_answer(asking: ApiClient) -> None:
+    running = Running(asking, APP.name, "SELECT 1", 100)
     assert running.wait(3)
     assert running.ended
     assert isinstance(running.outcome, QueryAnswer)
@@ -169,3 +180,57 @@ def test_a_chart_says_what_it_leaves_out() -> None:
     panel = quick_chart.panel(many, "n", "v", quick_chart.BARS)
     assert panel.note == "The first 40 of 100 rows."
     assert quick_chart.numeric(frame()) == ["size"]
+
+
+def opened_popover(test: AppTest, title: str) -> AppTest:
+    """The screen with one of the popovers open."""
+    test.session_state[f"{NAME}:{title}"] = True
+    return test.run()
+
+
+def test_the_history_is_asked_for_when_it_is_opened_and_fills_the_editor(ran: AppTest, api: FakeApi) -> None:
+    assert "SELECT 7" not in text(ran)
+    test = opened_popover(ran, "History")
+    assert not test.exception
+    test.button(f"{NAME}:text:history:0").click().run()
+    assert test.text_area(f"{NAME}:text").value == "SELECT 7 AS seven"
+    test = opened_popover(test, "History")
+    test.button(f"{NAME}:text:forget").click().run()
+    assert api.history == []
+    assert "No query yet" in text(opened_popover(test, "History"))
+
+
+def test_a_query_is_saved_used_and_deleted(ran: AppTest, api: FakeApi) -> None:
+    kept = ran.text_area(f"{NAME}:text").value
+    test = opened_popover(ran, "Saved")
+    assert "No saved query yet" in text(test)
+    next(one for one in test.text_input if one.label == "Name").set_value("all of it")
+    _button(test, "Save the query that was run last").click().run()
+    assert api.saved["all of it"]["sql"] == kept
+    test.text_area(f"{NAME}:text").set_value("SELECT 1")
+    test = opened_popover(_button(test, "Run").click().run(), "Saved")
+    test.button(f"{NAME}:text:saved:all of it").click().run()
+    assert test.text_area(f"{NAME}:text").value == kept
+    test = opened_popover(test, "Saved")
+    test.button(f"{NAME}:text:delete:all of it").click().run()
+    assert api.saved == {}
+
+
+def test_the_plan_is_of_the_query_in_the_editor(ran: AppTest, api: FakeApi) -> None:
+    test = opened_popover(ran, "Plan")
+    assert not test.exception
+    assert "TABLE_SCAN" in test.code[0].value
+    path, body = api.asked[-1]
+    assert path.endswith("/plan")
+    assert body["sql"] == ran.text_area(f"{NAME}:text").value
+
+
+@pytest.mark.parametrize(
+    ("sql", "shown"),
+    [
+        ("SELECT *\n  FROM data", "SELECT \\* FROM data"),
+        ("x" * 80, "x" * (queries.LETTERS - 1) + "\N{HORIZONTAL ELLIPSIS}"),
+    ],
+)
+def test_a_query_reads_in_one_line(sql: str, shown: str) -> None:
+    assert queries.line(sql) == shown

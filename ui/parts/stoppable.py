@@ -1,20 +1,19 @@
-"""A query that runs beside the screen and can be stopped: the connection is cut, and the API stops the query.
+"""A query that runs beside the screen and can be stopped: the API is told its id.
 
-Running.start(sql) -> thread -> own connection -> outcome
-        .stop() or nobody looks any more -> socket shut down -> the API sees that its caller hung up
+Running(client, ...) -> thread -> outcome
+        .stop() or nobody looks any more -> DELETE /sql/queries/{id} -> the API stops the query
 """
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
+import uuid
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
-import httpx
-
-from core.api.client.base import ApiError, Client
+from core.api.client.base import ApiError
+from core.api.client.sql import SqlClient
 from core.api.sql import QueryAnswer
 
 UNSEEN_SECONDS: Final = 10.0
@@ -22,58 +21,25 @@ UNSEEN_SECONDS: Final = 10.0
 
 WATCH_SECONDS: Final = 1.0
 
-
-class _Cut(httpx.HTTPTransport):
-    """A transport of one request whose connection another thread can cut."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._lock = threading.Lock()
-        self._socket: socket.socket | None = None
-        self.stopped = False
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        request.extensions = {**request.extensions, "trace": self._trace}
-        return super().handle_request(request)
-
-    def stop(self) -> None:
-        """Cuts the connection, now or as soon as there is one."""
-        with self._lock:
-            self.stopped = True
-            self._shut()
-
-    def _trace(self, event: str, info: dict[str, Any]) -> None:
-        if event == "connection.connect_tcp.complete":
-            with self._lock:
-                self._socket = info["return_value"].get_extra_info("socket")
-                if self.stopped:
-                    self._shut()
-
-    def _shut(self) -> None:
-        # To close a socket does not wake the thread that reads from it, nor tell the other side.
-        if self._socket is not None:
-            with suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
+AGAIN_SECONDS: Final = 0.3
+"""A query that is stopped at once may not have reached the API yet: the API is told until it has ended."""
 
 
 class Running:
     """One query on its way; `outcome` is None until it has ended, and stays so when it was stopped."""
 
-    def __init__(self, url: str, timeout: float, application: str, sql: str) -> None:
+    def __init__(self, client: SqlClient, application: str, sql: str, limit: int) -> None:
         self.sql = sql
         self.started = time.monotonic()
         self.outcome: QueryAnswer | ApiError | None = None
+        self.stopped = False
         self._seen = self.started
-        self._transport = _Cut()
-        self._client = Client(url, timeout, timeout, transport=self._transport)
+        self._client = client
+        self._id = uuid.uuid4().hex
         self._ended = threading.Event()
-        threading.Thread(target=self._run, args=(application,), daemon=True, name="query").start()
+        self._wake = threading.Event()
+        threading.Thread(target=self._run, args=(application, limit), daemon=True, name="query").start()
         threading.Thread(target=self._watch, daemon=True, name="query-watch").start()
-
-    @property
-    def stopped(self) -> bool:
-        """Whether it was told to stop."""
-        return self._transport.stopped
 
     @property
     def ended(self) -> bool:
@@ -91,21 +57,26 @@ class Running:
         return self._ended.wait(seconds)
 
     def stop(self) -> None:
-        """Ends it; the API stops the query when its caller hangs up."""
-        self._transport.stop()
+        """Has the API stop it; returns at once."""
+        self.stopped = True
+        self._wake.set()
 
-    def _run(self, application: str) -> None:
+    def _run(self, application: str, limit: int) -> None:
         try:
-            outcome: QueryAnswer | ApiError = self._client.query(application, self.sql)
+            outcome: QueryAnswer | ApiError = self._client.ask(application, self.sql, limit, self._id)
         except ApiError as problem:
             outcome = problem
         if not self.stopped:
             self.outcome = outcome
-        self._client.close()
         self._ended.set()
+        self._wake.set()
 
     def _watch(self) -> None:
-        while not self._ended.wait(WATCH_SECONDS):
+        while not self._ended.is_set():
+            self._wake.wait(AGAIN_SECONDS if self.stopped else WATCH_SECONDS)
             if time.monotonic() - self._seen > UNSEEN_SECONDS:
-                self.stop()
-                return
+                self.stopped = True
+            if self.stopped and not self._ended.is_set():
+                with suppress(ApiError):
+                    self._client.stop_query(self._id)
+                self._ended.wait(AGAIN_SECONDS)

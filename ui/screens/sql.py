@@ -15,8 +15,9 @@ from core.api.sql import QueryAnswer
 from core.declaration import Application
 from core.settings import settings
 from ui import formats, reads
-from ui.parts import quick_chart, result_table, results, trouble
+from ui.parts import queries, quick_chart, result_table, results, trouble
 from ui.parts.stoppable import Running
+from ui.reads import client
 
 CLEARED: Final = "SELECT * FROM data LIMIT 100"
 
@@ -80,6 +81,7 @@ def _editor(application: Application) -> None:
                 "Clear", icon=":material/backspace:", on_click=_clear, args=(text, template)
             )
             st.markdown(":gray-badge[:material/database: DuckDB, read only]", width="content")
+    queries.draw(application, text)
     if run:
         _run(application, st.session_state[text])
 
@@ -98,8 +100,8 @@ def _result(application: Application) -> None:
     if running is not None:
         return
     match st.session_state.get(_outcome(application)):
-        case Shown(said=QueryAnswer() as result, frame=frame) if frame is not None:
-            _table(application, result, frame)
+        case Shown(sql=sql, said=QueryAnswer() as result, frame=frame) if frame is not None:
+            _table(application, result, frame, sql)
         case Shown(said=ApiError() as problem):
             trouble.refused(problem, "The query did not run")
         case Shown(said=None):
@@ -131,9 +133,7 @@ def _run(application: Application, sql: str) -> None:
     """Starts it; one that is still running gives way."""
     _stop(application)
     _share(sql)
-    chosen = settings()
-    seconds = chosen.ui.api_timeout_seconds + chosen.serving.sql_seconds
-    running = Running(chosen.api_url, seconds, application.name, sql)
+    running = Running(client(), application.name, sql, settings().serving.sql_rows)
     st.session_state[_running(application)] = running
     st.session_state[f"{application.name}:sql:page"] = 1
     with st.spinner("Running"):
@@ -202,20 +202,12 @@ def badges(result: QueryAnswer) -> str:
 
 
 @st.fragment
-def _table(application: Application, result: QueryAnswer, frame: pd.DataFrame) -> None:
+def _table(application: Application, result: QueryAnswer, frame: pd.DataFrame, sql: str) -> None:
     name = f"{application.name}:sql"
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(badges(result), width="content")
         with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
-            st.download_button(
-                "CSV",
-                lambda: results.csv(result),
-                file_name=f"{application.name}.csv",
-                mime="text/csv",
-                icon=":material/download:",
-                on_click="ignore",
-                type="tertiary",
-            )
+            _files(application, result, sql)
             view = st.segmented_control(
                 "Show as",
                 [TABLE, CHART],
@@ -231,6 +223,29 @@ def _table(application: Application, result: QueryAnswer, frame: pd.DataFrame) -
         quick_chart.draw(name, frame)
         return
     result_table.draw(name, frame)
+
+
+def _files(application: Application, result: QueryAnswer, sql: str) -> None:
+    """What is shown as CSV; where that is not all, every row by the API. Parquet is the API's in any case."""
+
+    def whole(kind: str) -> bytes:
+        return client().export(application.name, sql, kind)
+
+    def shown() -> bytes | str:
+        return whole("csv") if result.truncated else results.csv(result)
+
+    kinds = (("CSV", shown, "text/csv"), ("Parquet", lambda: whole("parquet"), "application/octet-stream"))
+    for title, made, mime in kinds:
+        st.download_button(
+            title,
+            made,
+            file_name=f"{application.name}.{title.lower()}",
+            mime=mime,
+            icon=":material/download:",
+            on_click="ignore",
+            type="tertiary",
+            help="Every row of the query" if title == "Parquet" or result.truncated else None,
+        )
 
 
 @st.fragment
