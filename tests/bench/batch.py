@@ -9,6 +9,7 @@ import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +91,9 @@ def _application(
 
 def _apart(work: Callable[..., Any], *arguments: Any) -> Any:
     """What a fresh process makes of it: its imports are its own, and so is its peak of memory."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(work, arguments)
+    # An executor tells that its process died; a pool would start another one for ever.
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return process.submit(work, *arguments).result()
 
 
 def _train(settings: Settings, name: str, recipe: str, rows: int) -> dict[str, Any]:
