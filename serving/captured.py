@@ -10,18 +10,17 @@ import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import msgspec
 
 from core.api.captures import RefusedRecord
 from core.api.errors import FieldError
+from core.api.records import MOST_RECORDS
 from core.captures import Capture
 from core.declaration import Application, Classification, Clustering
 from core.validation import AHEAD, LONGEST_NAME, Reason, Rejected, explain, request_type
 from serving.problems import Problem
-
-MOST_RECORDS: Final = 10_000
 
 Name = Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)]
 

@@ -16,10 +16,9 @@ from core.api.applications import (
     FieldDescription,
     MetricDescription,
     ModelDescription,
-    ParameterDescription,
-    RecipeDescription,
-    TemplateDescription,
 )
+from core.api.batch import ParameterAnswer, RecipeAnswer
+from core.api.sql import TemplateAnswer
 from core.declaration import (
     Application,
     Category,
@@ -37,7 +36,7 @@ from core.declaration import (
 )
 from core.features import features
 from core.metrics import Metric, batch_metrics, metrics
-from core.recipes import Recipe, recipes
+from core.recipes import recipes
 from core.windows import Window
 from models.roster import is_heavy, is_naive
 
@@ -112,8 +111,8 @@ def declared(application: Application) -> ApplicationAnswer:
         online=[
             ModelDescription(name=one, naive=is_naive(one), heavy=is_heavy(one)) for one in application.online
         ],
-        batch=[_recipe(one) for one in recipes(application)],
-        templates=[TemplateDescription(one.title, one.sql) for one in application.queries],
+        batch=recipe_answers(application),
+        templates=templates(application),
         ceiling=dict(application.ceiling),
         links=links(application),
     )
@@ -184,19 +183,28 @@ def _metric(one: Metric) -> MetricDescription:
     return MetricDescription(**{field: getattr(one, field) for field in MetricDescription.__struct_fields__})
 
 
-def _recipe(one: Recipe) -> RecipeDescription:
-    return RecipeDescription(
-        name=one.name,
-        title=one.title,
-        parameters=[
-            ParameterDescription(
-                name=each.name,
-                default=each.default,
-                low=None if each.choices else each.low,
-                high=None if each.choices else each.high,
-                choices=list(each.choices),
-                help=each.help,
-            )
-            for each in one.parameters.values()
-        ],
-    )
+def templates(application: Application) -> list[TemplateAnswer]:
+    """The queries that an application suggests, in its order."""
+    return [TemplateAnswer(one.title, one.sql) for one in application.queries]
+
+
+def recipe_answers(application: Application) -> list[RecipeAnswer]:
+    """The recipes of an application with their hyperparameters; ranges are of numbers, choices of texts."""
+    return [
+        RecipeAnswer(
+            name=one.name,
+            title=one.title,
+            parameters=[
+                ParameterAnswer(
+                    name=each.name,
+                    default=each.default,
+                    low=each.low if each.number else None,
+                    high=each.high if each.number else None,
+                    choices=list(each.choices),
+                    help=each.help,
+                )
+                for each in one.parameters.values()
+            ],
+        )
+        for one in recipes(application)
+    ]

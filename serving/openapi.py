@@ -13,6 +13,7 @@ from fastapi.openapi.utils import get_openapi
 
 from core import api
 from core.api.errors import ProblemBody
+from core.api.records import MOST_RECORDS
 from core.applications import APPLICATIONS
 from core.batch import Diagnose, DriftReport, Evaluate, JobReport, Request, Train
 from core.diagnostics.shapes import Result
@@ -75,7 +76,7 @@ BATCH_PREDICT_BODY: dict[str, Any] = {
 
 def _many(**others: Any) -> dict[str, Any]:
     """A body with up to 10,000 events."""
-    events = {"type": "array", "minItems": 1, "maxItems": 10_000, "items": {"oneOf": _EVENTS}}
+    events = {"type": "array", "minItems": 1, "maxItems": MOST_RECORDS, "items": {"oneOf": _EVENTS}}
     required = [name for name, schema in others.items() if "enum" in schema]
     schema = {
         "type": "object",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from core.api.errors import FieldError
-from core.api.records import RecordAnswer, RecordsAnswer
+from core.api.records import MOST_RECORDS, RecordAnswer, RecordsAnswer
 from core.declaration import Application
 from core.records import Answer
 from models import answer, row
@@ -27,9 +27,6 @@ from serving.problems import Problem, application_named
 
 if TYPE_CHECKING:
     from redis import Redis
-
-MOST = 10_000
-"""Records of one request."""
 
 LISTED = 20
 """Bad records that are told of."""
@@ -131,8 +128,8 @@ class Records:
     def _checked(
         self, application: Application, events: Sequence[msgspec.Raw], skip_bad: bool, started: float
     ) -> Checked:
-        if not 0 < len(events) <= MOST:
-            message = f"{len(events)} records; a request has 1 to {MOST}"
+        if not 0 < len(events) <= MOST_RECORDS:
+            message = f"{len(events)} records; a request has 1 to {MOST_RECORDS}"
             raise _refused([FieldError("events", message)])
         records = [self._record(application, text, n, started) for n, text in enumerate(events)]
         bad = [one for one in records if isinstance(one, FieldError)]

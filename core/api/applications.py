@@ -6,6 +6,9 @@ from typing import Any
 
 import msgspec
 
+from core.api.batch import RecipeAnswer
+from core.api.sql import TemplateAnswer
+
 
 class ApplicationSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One application among the others."""
@@ -92,32 +95,6 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
     """Slow: it may be given a share of the events only."""
 
 
-class ParameterDescription(msgspec.Struct, frozen=True, kw_only=True):
-    """A hyperparameter of a recipe."""
-
-    name: str
-    default: float | int | str
-    low: float | None = None
-    high: float | None = None
-    choices: list[str]
-    help: str
-
-
-class RecipeDescription(msgspec.Struct, frozen=True, kw_only=True):
-    """A recipe of a model that is trained on the history."""
-
-    name: str
-    title: str
-    parameters: list[ParameterDescription]
-
-
-class TemplateDescription(msgspec.Struct, frozen=True):
-    """A query of the SQL editor."""
-
-    title: str
-    sql: str
-
-
 class ApplicationAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A whole declaration."""
 
@@ -147,8 +124,8 @@ class ApplicationAnswer(msgspec.Struct, frozen=True, kw_only=True):
     batch_metrics: list[MetricDescription]
     """Of trained models, on their test rows."""
     online: list[ModelDescription]
-    batch: list[RecipeDescription]
-    templates: list[TemplateDescription]
+    batch: list[RecipeAnswer]
+    templates: list[TemplateAnswer]
     ceiling: dict[str, float]
     """The best scores that a model can have, where the stream's noise is known."""
     links: dict[str, str]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from core.api.errors import FieldError
 from core.records import Answer
+
+MOST_RECORDS: Final = 10_000
+"""Of one request that takes lists."""
 
 
 class RecordAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,13 +10,13 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, StrictStr
 
-from core.api.batch import BatchAnswer, HeldAnswer, ParameterAnswer, RecipeAnswer, RunsAnswer
+from core.api.batch import BatchAnswer, HeldAnswer, RunsAnswer
 from core.api.predict import PredictAnswer
 from core.declaration import Application
-from core.recipes import recipes
 from core.registry import best, promote, runs
 from core.runs import RunSummary
 from serving.batch_predict import BatchPredictRequest
+from serving.declared import recipe_answers
 from serving.encoded import Json
 from serving.openapi import BATCH_PREDICT_BODY, answers
 from serving.predict import Asked, remembered
@@ -93,7 +93,7 @@ def _state(services: Services, application: Application) -> BatchAnswer:
     held = standing.champion.info if standing.champion else None
     return BatchAnswer(
         application=application.name,
-        recipes=_recipes(application),
+        recipes=recipe_answers(application),
         rows=_rows(services, application),
         most_rows=services.settings.batch.most_rows,
         champion=_linked(services, standing.wanted) if standing.wanted else None,
@@ -105,27 +105,6 @@ def _state(services: Services, application: Application) -> BatchAnswer:
             away=services.batch_models.away,
         ),
     )
-
-
-def _recipes(application: Application) -> list[RecipeAnswer]:
-    return [
-        RecipeAnswer(
-            name=one.name,
-            title=one.title,
-            parameters=[
-                ParameterAnswer(
-                    name=each.name,
-                    default=each.default,
-                    low=each.low if each.number else None,
-                    high=each.high if each.number else None,
-                    choices=list(each.choices),
-                    help=each.help,
-                )
-                for each in one.parameters.values()
-            ],
-        )
-        for one in recipes(application)
-    ]
 
 
 def _rows(services: Services, application: Application) -> int | None:

@@ -14,11 +14,12 @@ from fastapi.responses import Response
 from core import captures
 from core.api.captures import CapturesAnswer, ModelCount, RefusedRecord, TakenAnswer
 from core.api.errors import FieldError
+from core.api.records import MOST_RECORDS
 from core.applications import APPLICATIONS
 from core.captures import Capture
 from core.declaration import Application
 from serving.asking import ask_redis
-from serving.captured import MOST_RECORDS, Records
+from serving.captured import Records
 from serving.encoded import Json
 from serving.openapi import answers
 from serving.problems import Problem, application_named

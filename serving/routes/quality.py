@@ -14,11 +14,11 @@ from fastapi.responses import Response
 from core import captures
 from core.api.errors import FieldError
 from core.api.quality import QualityAnswer
+from core.api.records import MOST_RECORDS
 from core.declaration import Application
 from core.names import Table
 from core.quality import quality
 from serving.asking import ask_redis
-from serving.captured import MOST_RECORDS
 from serving.encoded import Json
 from serving.newest import newest
 from serving.openapi import answers

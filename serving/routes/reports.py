@@ -14,13 +14,13 @@ from fastapi.responses import Response
 from core import drift_reports
 from core.api.drift import DetectorAnswer, DriftStatusAnswer, ReportAnswer, ReportsAnswer
 from core.api.errors import FieldError
+from core.api.records import MOST_RECORDS
 from core.applications import APPLICATIONS
 from core.declaration import Application
 from core.drift import DriftFound
 from core.records import DriftEvent, state_now
 from serving import report_page
 from serving.asking import ask_redis
-from serving.captured import MOST_RECORDS
 from serving.compared import compare, events
 from serving.encoded import Json
 from serving.openapi import answers

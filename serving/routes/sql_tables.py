@@ -21,10 +21,10 @@ from core.api.sql import (
     TableAnswer,
     TableRows,
     TableRowsAnswer,
-    TemplateAnswer,
     TemplatesAnswer,
 )
 from serving.caller import caller
+from serving.declared import templates
 from serving.encoded import Json
 from serving.openapi import answers
 from serving.problems import Problem, application_named
@@ -78,8 +78,7 @@ def read_schema(application: str, services: Serving) -> Response:
 @router.get("/{application}/templates", responses=answers(TemplatesAnswer, 404), response_model=None)
 def read_templates(application: str) -> Response:
     """The queries that the application's declaration suggests."""
-    queries = application_named(application).queries
-    return Json(TemplatesAnswer([TemplateAnswer(one.title, one.sql) for one in queries]))
+    return Json(TemplatesAnswer(templates(application_named(application))))
 
 
 @router.get("/{application}/rows", responses=answers(TableRowsAnswer, 404, 503), response_model=None)

@@ -12,12 +12,13 @@ import httpx
 import pytest
 from redis import Redis
 
+from core.api.records import MOST_RECORDS
 from core.applications import APPLICATIONS
 from core.declaration import Clustering, Number
 from core.features import features
 from core.names import features_key
 from serving.features.reader import CHUNK, of_all
-from serving.records import LISTED, MOST
+from serving.records import LISTED
 from tests.serving.conftest import Api, make_settings, serving
 from tests.serving.feature_rows import START, message
 from tests.serving.models import CLASSIFIER, learned, put_report, put_snapshot
@@ -130,7 +131,7 @@ def test_bad_records_can_be_passed_over(client: Api, redis: Redis) -> None:
     assert body["answers"][2]["event_id"]
 
 
-@pytest.mark.parametrize("count", [0, MOST + 1])
+@pytest.mark.parametrize("count", [0, MOST_RECORDS + 1])
 def test_a_request_has_a_number_of_records(client: Api, redis: Redis, count: int) -> None:
     live(client, redis)
     response = client.post(PATH, json={"application": NAME, "events": [{}] * count})
@@ -140,12 +141,12 @@ def test_a_request_has_a_number_of_records(client: Api, redis: Redis, count: int
 def test_ten_thousand_records_are_answered(client: Api, redis: Redis) -> None:
     """More than a single prediction's body may hold; the limit on time is far beyond what it takes."""
     live(client, redis)
-    asked = events(50) * (MOST // 50)
+    asked = events(50) * (MOST_RECORDS // 50)
     began = time.monotonic()
     response = ask(client, asked)
     assert response.status_code == 200, response.text[:500]
     assert len(response.request.content) > 2**20
-    assert response.json()["count"] == MOST
+    assert response.json()["count"] == MOST_RECORDS
     assert time.monotonic() - began < 60
 
 

@@ -16,7 +16,7 @@ from core.batch import JobLine, JobReport, JobState, Rows, Stage, Take, Train
 from core.declaration import Application
 from core.metrics import batch_metrics
 from core.recipes import RECIPES
-from serving.routes.batch import _recipes
+from serving.declared import recipe_answers
 from tests.ui.conftest import Open
 from tests.ui.fake_api import FakeApi
 from tests.ui.fake_batch import fitted, run, run_id, searched
@@ -232,7 +232,7 @@ def test_words_tell_how_many_rows_it_comes_to(rows: Rows, available: int | None,
 def test_the_api_s_own_recipes_are_understood(application: Application) -> None:
     told = BatchAnswer(
         application=application.name,
-        recipes=_recipes(application),
+        recipes=recipe_answers(application),
         rows=5,
         most_rows=10,
         champion=run(application, 3, run_id(3)),
